@@ -1,0 +1,1 @@
+"""Segue: what should play next? The recommender, without a word of its pages."""

@@ -1,0 +1,1 @@
+"""Playlists, tracks and artists in one schema, whatever they came from."""

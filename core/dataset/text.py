@@ -1,0 +1,64 @@
+"""One way to compare names: the same DuckDB macros in bulk and for a single query.
+
+`normal(x)`: lower case, accents stripped, everything but letters, digits and symbols (emoji among
+them) turned into single spaces. `song(x)`: `normal` of a track title without what only marks a
+version or guests, so that "Heroes - 2017 Remaster" and "Heroes (feat. X) [Live]" are one song.
+"""
+
+import threading
+from collections.abc import Iterable
+from functools import cache
+
+import duckdb
+import pyarrow as pa
+
+_VERSION_WORDS = (
+    r"re-?master(ed)?|remastering|live|radio|mono|stereo|acoustic|unplugged|demo|bonus|deluxe|"
+    r"explicit|clean|edit|extended|(single|album|original|full|long|short|studio)"
+    r"( (version|mix|edit))|version|anniversary|sessions?|re-?recorded|from"
+)
+_GUESTS = r"(feat|ft|featuring)\b\.?"
+
+MACROS = rf"""
+CREATE OR REPLACE TEMP MACRO normal(x) AS
+    trim(regexp_replace(
+        translate(replace(replace(replace(strip_accents(lower(x)),
+            'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'øłđðıþ’''', 'olddit'),
+        '[^\p{{L}}\p{{N}}\p{{M}}\p{{So}}]+', ' ', 'g'));
+CREATE OR REPLACE TEMP MACRO song(x) AS
+    coalesce(
+        nullif(normal(regexp_replace(regexp_replace(regexp_replace(lower(x),
+            '\s*[(\[]\s*({_GUESTS}|with\b)[^)\]]*[)\]]', '', 'g'),
+            '\s*[(\[][^)\]]*\b({_VERSION_WORDS})\b[^)\]]*[)\]]', '', 'g'),
+            '\s+[-–—/]\s+([^-–—]*\b({_VERSION_WORDS})\b.*|{_GUESTS}.*)$|\s+{_GUESTS}.*$', '')), ''),
+        normal(x));
+"""
+"""SQL that defines `normal` and `song`; RE2 syntax."""
+
+_lock = threading.Lock()
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("SET threads = 1")
+    connection.execute(MACROS)
+    return connection
+
+
+def _apply(macro: str, texts: Iterable[str | None]) -> list[str]:
+    column = pa.table({"x": pa.array(texts, pa.string())})
+    with _lock:
+        # DuckDB finds the table by the name of the variable.
+        result = _connection().from_arrow(column).project(f"coalesce({macro}(x), '')")
+        return [value for (value,) in result.fetchall()]
+
+
+def normalise(texts: Iterable[str | None]) -> list[str]:
+    """Names as they are compared: see `normal` above; null becomes the empty string."""
+    return _apply("normal", texts)
+
+
+def song_title(texts: Iterable[str | None]) -> list[str]:
+    """Track titles without version and guest marks, normalised; null becomes empty."""
+    return _apply("song", texts)

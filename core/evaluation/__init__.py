@@ -1,0 +1,1 @@
+"""The public challenge's protocol: masks, metrics, leaderboard."""

@@ -1,0 +1,1 @@
+"""Fitting models and storing them beside their dataset."""
