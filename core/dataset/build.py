@@ -1,7 +1,7 @@
 """Rows in, a clean dataset out, written whole or not at all.
 
-Batches are cleaned and staged in a DuckDB file beside the target, so memory is bounded by one
-batch and DuckDB's own limit, not by the number of playlists.
+Batches are cleaned and staged: distinct tracks in DuckDB, which spills to disk over its limit, and
+entries in a flat file. Memory is bounded by a batch, that limit and a few bytes a playlist.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import duckdb
 import numpy as np
@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from core.dataset.schema import TRACK_FIELDS, VERSION
+from core.dataset.schema import AUDIO_FEATURES, TRACK_FIELDS, VERSION
 from core.dataset.sources.base import Batch, Problem
-from core.dataset.text import MACROS
+from core.dataset.text import MACROS, normalise
 from core.errors import SegueError
 from core.progress import SILENT, Progress
 from core.workspace import atomic_folder, write_json
@@ -30,36 +30,21 @@ from core.workspace import atomic_folder, write_json
 MEMORY_LIMIT = "2GB"
 LONGEST_MS = 24 * 60 * 60 * 1000
 EXAMPLES = 5
+CHUNK_ENTRIES = 4_000_000
+_CONTROL = r"[\x00-\x1f\x7f]"
 
+_IDENTITY = "coalesce(nullif(uri, ''), minted('track', normal(artist) || chr(31) || normal(title)))"
+_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "float": "FLOAT"}
 _STAGE = f"""
-CREATE TABLE playlists (playlist INTEGER, source_id VARCHAR, title VARCHAR, followers BIGINT,
-                        modified BIGINT);
-CREATE TABLE entries (playlist INTEGER, position INTEGER, identity UBIGINT);
-CREATE TABLE tracks (identity UBIGINT, {
-    ", ".join(
-        f"{f.name} {t}"
-        for f, t in zip(
-            TRACK_FIELDS,
-            (
-                {"string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "float": "FLOAT"}[
-                    str(f.type)
-                ]
-                for f in TRACK_FIELDS
-            ),
-            strict=True,
-        )
-    )
-});
+CREATE TABLE playlists (source_id VARCHAR, title VARCHAR, followers BIGINT, modified BIGINT,
+    length INTEGER, playlist INTEGER);
+CREATE TABLE tracks (staged INTEGER, identity UBIGINT,
+    {", ".join(f"{field.name} {_TYPES[str(field.type)]}" for field in TRACK_FIELDS)});
 CREATE TEMP MACRO tidy(x) AS
-    nullif(trim(CASE WHEN regexp_matches(x, '[\\x00-\\x1f\\x7f]')
-        THEN regexp_replace(x, '[\\x00-\\x1f\\x7f]+', ' ', 'g') ELSE x END), '');
+    nullif(trim(CASE WHEN regexp_matches(x, '{_CONTROL}')
+        THEN regexp_replace(x, '{_CONTROL}+', ' ', 'g') ELSE x END), '');
 CREATE TEMP MACRO minted(kind, x) AS 'segue:' || kind || ':' || left(md5(x), 16);
 """
-
-# A track's identity: its uri, else its artist and title as they are compared.
-_IDENTITY = """CASE WHEN uri <> '' THEN hash(uri)
-    WHEN title <> '' AND artist <> ''
-    THEN hash(minted('track', normal(artist) || chr(31) || normal(title))) END"""
 
 
 @dataclass(frozen=True)
@@ -114,15 +99,15 @@ def build(
         with _stage(partial) as stage:
             _read(stage, batches, report)
             progress.update("Numbering tracks and playlists")
-            counts = _number(stage, report)
-            if not counts["playlists"]:
+            kept = _keep_playlists(stage, report)
+            if not kept.any():
                 raise SegueError(
                     f"{', '.join(provenance.files) or provenance.source}: no playlist with a "
                     f"track was found{report.hint()}; nothing was imported."
                 )
+            _number_tracks(stage, kept, report)
             progress.update("Writing tables")
-            _write_tables(stage, partial)
-        _write_arrays(partial, counts)
+            counts = _write(stage, kept, partial)
         manifest = {
             "version": VERSION,
             "name": provenance.name,
@@ -179,187 +164,273 @@ class CleaningReport:
         }
 
 
+@dataclass
+class _Stage:
+    """Distinct tracks and playlists in DuckDB, which spills to disk, and a flat file of entries.
+
+    The entries are int32 numbers of staged tracks, playlist after playlist.
+    """
+
+    folder: Path
+    database: duckdb.DuckDBPyConnection
+    entries: BinaryIO
+
+    def count(self, what: str) -> int:
+        row = self.database.execute(f"SELECT count(*) FROM {what}").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def column(self, query: str) -> np.ndarray:
+        """The only column of a query's result."""
+        return next(iter(self.database.execute(query).fetchnumpy().values()))
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """The entries, some millions at a time."""
+        self.entries.flush()
+        path = self.folder / "entries"
+        size = path.stat().st_size // 4
+        for start in range(0, size, CHUNK_ENTRIES):
+            yield np.fromfile(path, np.int32, CHUNK_ENTRIES, offset=4 * start)
+
+
 @contextmanager
-def _stage(partial: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a connection to a staging database that is gone afterwards."""
+def _stage(partial: Path) -> Iterator[_Stage]:
+    """Yield a stage whose files are gone afterwards."""
     folder = partial / "stage"
     folder.mkdir()
-    connection = duckdb.connect(str(folder / "stage.duckdb"))
+    database = duckdb.connect()
     try:
-        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-        connection.execute("SET temp_directory = $folder", {"folder": str(folder)})
-        connection.execute("SET enable_progress_bar = false")
-        connection.execute(MACROS + _STAGE)
-        yield connection
+        database.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        database.execute("SET temp_directory = $folder", {"folder": str(folder)})
+        database.execute("SET enable_progress_bar = false")
+        database.execute(MACROS + _STAGE)
+        with (folder / "entries").open("wb") as entries:
+            yield _Stage(folder, database, entries)
     finally:
-        connection.close()
+        database.close()
         shutil.rmtree(folder)
 
 
-def _read(
-    stage: duckdb.DuckDBPyConnection, batches: Iterable[Batch], report: CleaningReport
-) -> None:
-    offset = 0
+def _read(stage: _Stage, batches: Iterable[Batch], report: CleaningReport) -> None:
     for batch in batches:
         report.add_problems(batch.problems)
         report.rows += len(batch.entries)
-        _stage_batch(stage, batch, offset, report)
-        offset += len(batch.playlists)
+        playlist, track = _distinct_entries(batch.entries, report)
+        rows, code = np.unique(track, return_inverse=True)
+        staged = _stage_tracks(stage, batch.entries.take(pa.array(rows)))
+        stage.entries.write(staged[code].astype(np.int32).tobytes())
+        lengths = np.bincount(playlist, minlength=len(batch.playlists))
+        _stage_playlists(stage, batch.playlists, lengths)
 
 
-def _stage_batch(
-    stage: duckdb.DuckDBPyConnection, batch: Batch, offset: int, report: CleaningReport
-) -> None:
-    stage.register("batch_playlists", batch.playlists)
-    stage.execute(
-        f"""INSERT INTO playlists
-        SELECT row_number() OVER () - 1 + {offset}, source_id, tidy(title), followers, modified
-        FROM batch_playlists"""
+def _distinct_entries(entries: pa.Table, report: CleaningReport) -> tuple[np.ndarray, np.ndarray]:
+    """Playlist and track of each entry that stays, by playlist and position.
+
+    A track stands for itself as the first row of the batch that holds it.
+    """
+    track = _tracks_of(entries)
+    playlist = entries["playlist"].to_numpy().astype(np.int64)
+    known = track >= 0
+    report.add("rows without a track", int((~known).sum()))
+    order = np.lexsort((entries["position"].to_numpy(), playlist))
+    order = order[known[order]]
+    playlist, track = playlist[order], track[order]
+    pairs = pa.array(playlist * len(entries) + track)
+    first = _first_of_each(pairs.dictionary_encode().indices.to_numpy())
+    report.add("repeats inside a playlist, first kept", len(track) - len(first))
+    return playlist[first], track[first]
+
+
+def _first_of_each(codes: np.ndarray) -> np.ndarray:
+    """Where each of the codes 0, 1, … that are numbered by first appearance appears first."""
+    highest = np.maximum.accumulate(codes)
+    return np.flatnonzero(np.diff(highest, prepend=-1))
+
+
+def _tracks_of(entries: pa.Table) -> np.ndarray:
+    """For each entry the first row with the same track, -1 where there is no track.
+
+    A track is its uri; without one, its artist and title as they are compared.
+    """
+    identity = entries["uri"]
+    if identity.null_count or pc.any(pc.equal(identity, "")).as_py():
+        identity = pc.coalesce(
+            pc.replace_with_mask(identity, pc.equal(identity, ""), pa.scalar(None, pa.string())),
+            _names(entries),
+        )
+    # Codes count distinct values by first appearance.
+    codes = identity.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy()
+    first = _first_of_each(codes)
+    return np.where(codes >= 0, first[codes], -1) if len(first) else codes
+
+
+def _names(entries: pa.Table) -> pa.ChunkedArray:
+    """Artist and title as they are compared, null where either is missing."""
+    artist, title = (
+        pa.array([name or None for name in normalise(entries[column].to_pylist())], pa.string())
+        for column in ("artist", "title")
     )
-    present = [name for name in TRACK_FIELDS.names if _known(batch.entries[name])]
+    return pa.chunked_array([pc.binary_join_element_wise(artist, title, "\x1f")])
+
+
+def _stage_tracks(stage: _Stage, tracks: pa.Table) -> np.ndarray:
+    """Stage the tracks that are new; the staged number of each, int32."""
+    present = [name for name in TRACK_FIELDS.names if tracks[name].null_count < len(tracks)]
     absent = [name for name in ("uri", "title", "artist") if name not in present]
-    stage.register("batch_entries", batch.entries.select(["playlist", "position", *present]))
     missing = "".join(f", NULL::VARCHAR AS {name}" for name in absent)
-    stage.execute(
-        f"""CREATE OR REPLACE TEMP TABLE batch AS
-        SELECT *, {_IDENTITY} AS identity FROM (SELECT *{missing} FROM batch_entries)"""
+    if not present:
+        return np.empty(0, np.int32)
+    stage.database.register("batch", tracks.select(present))
+    stage.database.execute(
+        f"""CREATE OR REPLACE TEMP TABLE arrived AS
+        SELECT *, hash({_IDENTITY}) AS identity, row_number() OVER () AS row
+        FROM (SELECT *{missing} FROM batch)"""
     )
-    before = _count(stage, "entries")
-    stage.execute(
-        f"""INSERT INTO entries SELECT playlist + {offset}, min(position), identity FROM batch
-        WHERE identity IS NOT NULL GROUP BY playlist, identity ORDER BY playlist, min(position)"""
-    )
-    kept = _count(stage, "entries") - before
-    nameless = _count(stage, "batch WHERE identity IS NULL")
-    report.add("rows without a track", nameless)
-    report.add("repeats inside a playlist, first kept", len(batch.entries) - nameless - kept)
-    stage.execute(
+    stage.database.execute(
         f"""INSERT INTO tracks BY NAME
-        SELECT identity, {", ".join(f"any_value({name}) AS {name}" for name in present)}
-        FROM batch WHERE identity IS NOT NULL AND identity NOT IN (SELECT identity FROM tracks)
-        GROUP BY identity"""
+        SELECT {stage.count("tracks")} + row_number() OVER (ORDER BY row) - 1 AS staged, identity,
+            {", ".join(present)}
+        FROM arrived WHERE identity NOT IN (SELECT identity FROM tracks)"""
+    )
+    return stage.column("SELECT staged FROM arrived JOIN tracks USING (identity) ORDER BY row")
+
+
+def _stage_playlists(stage: _Stage, playlists: pa.Table, lengths: np.ndarray) -> None:
+    measured = playlists.append_column("length", pa.array(lengths, pa.int32()))
+    stage.database.register("batch", measured)
+    stage.database.execute(
+        f"""INSERT INTO playlists SELECT source_id, tidy(title), followers, modified, length,
+            row_number() OVER () - 1 + {stage.count("playlists")} FROM batch"""
     )
 
 
-def _known(column: pa.ChunkedArray) -> bool:
-    return column.null_count < len(column)
+def _keep_playlists(stage: _Stage, report: CleaningReport) -> np.ndarray:
+    """Which staged playlists stay, bool, by number; the others are counted."""
+    repeated = np.zeros(stage.count("playlists"), bool)
+    repeated[
+        stage.column(
+            """SELECT playlist FROM playlists WHERE source_id IS NOT NULL
+            QUALIFY row_number() OVER (PARTITION BY source_id ORDER BY playlist) > 1"""
+        )
+    ] = True
+    empty = stage.column("SELECT length FROM playlists ORDER BY playlist") == 0
+    report.add("playlists with the id of an earlier one, first kept", int(repeated.sum()))
+    report.add("empty playlists", int((empty & ~repeated).sum()))
+    return ~repeated & ~empty
 
 
-def _count(stage: duckdb.DuckDBPyConnection, what: str) -> int:
-    row = stage.execute(f"SELECT count(*) FROM {what}").fetchone()
-    assert row is not None
-    return int(row[0])
+def _kept_entries(stage: _Stage, kept: np.ndarray) -> Iterator[np.ndarray]:
+    """Chunks of the entries of the playlists that stay."""
+    ends = np.cumsum(stage.column("SELECT length FROM playlists ORDER BY playlist"), dtype=np.int64)
+    start = 0
+    for chunk in stage.chunks():
+        owner = np.searchsorted(ends, np.arange(start, start + len(chunk)), side="right")
+        start += len(chunk)
+        yield chunk[kept[owner]]
 
 
-def _number(stage: duckdb.DuckDBPyConnection, report: CleaningReport) -> dict[str, int]:
-    """Give playlists, tracks, artists and songs their dense ids; count what is dropped."""
-    stage.execute(
-        """CREATE TABLE repeated AS SELECT playlist FROM playlists WHERE source_id IS NOT NULL
-        QUALIFY row_number() OVER (PARTITION BY source_id ORDER BY playlist) > 1"""
+def _number_tracks(stage: _Stage, kept: np.ndarray, report: CleaningReport) -> None:
+    """Give tracks, artists and songs their dense ids in the table `numbered`."""
+    counts = np.zeros(stage.count("tracks"), np.int32)
+    for chunk in _kept_entries(stage, kept):
+        counts += np.bincount(chunk, minlength=len(counts)).astype(np.int32)
+    staged = np.arange(len(counts), dtype=np.int32)
+    stage.database.register("counted", pa.table({"staged": staged, "playlists": counts}))
+    report.add(
+        "impossible durations, now unknown",
+        stage.count(f"tracks WHERE duration_ms NOT BETWEEN 1 AND {LONGEST_MS}"),
     )
-    report.add("playlists with the id of an earlier one, first kept", _count(stage, "repeated"))
-    stage.execute(
-        """CREATE TABLE kept AS
-        SELECT playlist, row_number() OVER (ORDER BY playlist) - 1 AS id, length FROM
-        (SELECT playlist, count(*) AS length FROM entries ANTI JOIN repeated USING (playlist)
-         GROUP BY playlist)"""
+    report.add(
+        "names with control characters, now spaces",
+        stage.count(f"tracks WHERE regexp_matches(concat(title, artist, album), '{_CONTROL}')"),
     )
-    empty = _count(
-        stage, "playlists ANTI JOIN repeated USING (playlist) ANTI JOIN kept USING (playlist)"
+    stage.database.execute(
+        f"""CREATE TABLE named AS
+        SELECT staged, playlists, artist, {_IDENTITY} AS uri, coalesce(song(title), uri) AS song,
+            coalesce(nullif(artist_uri, ''), minted('artist', normal(artist)),
+                     'segue:artist:of:' || {_IDENTITY}) AS artist_uri
+        FROM tracks JOIN counted USING (staged) WHERE playlists > 0"""
     )
-    report.add("empty playlists", empty)
-    stage.execute(
-        f"""CREATE TABLE cleaned AS SELECT * REPLACE (
-            tidy(title) AS title, tidy(artist) AS artist, tidy(album) AS album,
-            CASE WHEN duration_ms BETWEEN 1 AND {LONGEST_MS} THEN duration_ms END AS duration_ms,
-            coalesce(nullif(uri, ''), minted('track', normal(artist) || chr(31) || normal(title)))
-                AS uri),
-            coalesce(nullif(artist_uri, ''), minted('artist', normal(artist)), 'segue:artist:of:'
-                || uri) AS artist_key,
-            playlists
-        FROM tracks JOIN (SELECT identity, count(*)::INTEGER AS playlists FROM entries
-                          JOIN kept USING (playlist) GROUP BY identity) USING (identity)"""
+    report.add(
+        "tracks without a title",
+        stage.count("tracks JOIN named USING (staged) WHERE tidy(title) IS NULL"),
     )
-    for kind, what in (
-        (
-            "impossible durations, now unknown",
-            f"tracks WHERE duration_ms NOT BETWEEN 1 AND {LONGEST_MS}",
-        ),
-        (
-            "names with control characters, now spaces",
-            "tracks WHERE regexp_matches(concat(title, artist, album), '[\\x00-\\x1f\\x7f]')",
-        ),
-        ("tracks without a title", "cleaned WHERE title IS NULL"),
-    ):
-        report.add(kind, _count(stage, what))
-    stage.execute(
+    stage.database.execute(
         """CREATE TABLE artists AS
-        SELECT artist_key, row_number() OVER (ORDER BY sum(playlists) DESC, artist_key) - 1 AS id,
-            arg_max(artist, (playlists, uri)) AS name, count(*)::INTEGER AS tracks,
-            sum(playlists)::INTEGER AS entries
-        FROM cleaned GROUP BY artist_key"""
+        SELECT artist_uri AS uri, tidy(arg_max(artist, playlists)) AS name,
+            count(*)::INTEGER AS tracks, sum(playlists)::INTEGER AS entries,
+            (row_number() OVER (ORDER BY entries DESC, artist_uri) - 1)::INTEGER AS id
+        FROM named GROUP BY artist_uri"""
     )
-    stage.execute(
+    stage.database.execute(
         """CREATE TABLE numbered AS
-        SELECT cleaned.*, artists.id AS artist_id,
-            row_number() OVER (ORDER BY playlists DESC, uri) - 1 AS id,
-            dense_rank() OVER (ORDER BY artists.id, coalesce(song(title), uri)) - 1 AS song
-        FROM cleaned JOIN artists USING (artist_key)"""
+        SELECT staged, named.uri, playlists, artists.id AS artist,
+            row_number() OVER (ORDER BY playlists DESC, named.uri) - 1 AS id,
+            (dense_rank() OVER (ORDER BY artists.id, song) - 1)::INTEGER AS song
+        FROM named JOIN artists ON named.artist_uri = artists.uri"""
     )
-    return {
-        "playlists": _count(stage, "kept"),
-        "entries": _count(stage, "entries JOIN kept USING (playlist)"),
-        "tracks": _count(stage, "numbered"),
-        "artists": _count(stage, "artists"),
-    }
 
 
-def _write_tables(stage: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    descriptive = [
-        name for name in TRACK_FIELDS.names if name not in ("uri", "title", "artist", "artist_uri")
-    ]
+def _write(stage: _Stage, kept: np.ndarray, folder: Path) -> dict[str, int]:
+    """Write tables and arrays; the counts for the manifest."""
+    stage.database.register("keeping", pa.table({"kept": kept, "playlist": np.arange(len(kept))}))
+    descriptive = ", ".join(("year", "popularity", "genre", *AUDIO_FEATURES))
     tables = {
-        "playlists": """SELECT source_id, title, followers, modified, length::INTEGER AS length
-            FROM playlists JOIN kept USING (playlist) ORDER BY id""",
-        "tracks": f"""SELECT uri, title, artist_id::INTEGER AS artist, artist AS artist_name,
-            {", ".join(descriptive)}, playlists, song::INTEGER AS song FROM numbered ORDER BY id""",
-        "artists": """SELECT artist_key AS uri, name, NULL::VARCHAR AS genres,
-            NULL::BIGINT AS followers, NULL::FLOAT AS popularity, tracks, entries
-            FROM artists ORDER BY id""",
-        "entries": """SELECT kept.id::INTEGER AS playlist,
-            (row_number() OVER (PARTITION BY kept.id ORDER BY position) - 1)::INTEGER AS position,
-            numbered.id::INTEGER AS track
-            FROM entries JOIN kept USING (playlist) JOIN numbered USING (identity)
-            ORDER BY 1, 2""",
+        "playlists": """SELECT source_id, title, followers, modified, length
+            FROM playlists JOIN keeping USING (playlist) WHERE kept ORDER BY playlist""",
+        "tracks": f"""SELECT numbered.uri, tidy(title) AS title, numbered.artist,
+            tidy(tracks.artist) AS artist_name, tidy(album) AS album,
+            CASE WHEN duration_ms BETWEEN 1 AND {LONGEST_MS} THEN duration_ms END AS duration_ms,
+            {descriptive}, playlists, song
+            FROM tracks JOIN numbered USING (staged) ORDER BY id""",
+        "artists": """SELECT uri, name, NULL::VARCHAR AS genres, NULL::BIGINT AS followers,
+            NULL::FLOAT AS popularity, tracks, entries FROM artists ORDER BY id""",
     }
     for name, query in tables.items():
-        stage.execute(
-            f"COPY ({query}) TO '{_quoted(folder / name)}.parquet' (FORMAT parquet, "
-            "COMPRESSION zstd)"
-        )
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _write_arrays(folder: Path, counts: dict[str, int]) -> None:
-    """Write what models read at once as plain arrays, memory-mapped when opened."""
+        target = str(folder / f"{name}.parquet").replace("'", "''")
+        stage.database.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
     arrays = folder / "arrays"
     arrays.mkdir()
-    lengths = pq.read_table(folder / "playlists.parquet", columns=["length"])["length"].to_numpy()
-    np.save(arrays / "indptr.npy", np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+    lengths = stage.column("SELECT length FROM playlists ORDER BY playlist")[kept]
+    indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    np.save(arrays / "indptr.npy", indptr)
+    _write_entries(stage, kept, indptr, folder)
+    _write_track_arrays(folder)
+    return {
+        "playlists": int(kept.sum()),
+        "entries": int(indptr[-1]),
+        "tracks": stage.count("numbered"),
+        "artists": stage.count("artists"),
+    }
+
+
+def _write_entries(stage: _Stage, kept: np.ndarray, indptr: np.ndarray, folder: Path) -> None:
+    """The entries as a table, and their tracks as the array that models map."""
+    number = np.full(stage.count("tracks"), -1, np.int32)
+    numbered = stage.database.execute("SELECT staged, id FROM numbered").fetchnumpy()
+    number[numbered["staged"]] = numbered["id"]
     track = np.lib.format.open_memmap(
-        arrays / "track.npy", mode="w+", dtype=np.int32, shape=(counts["entries"],)
+        folder / "arrays" / "track.npy", mode="w+", dtype=np.int32, shape=(int(indptr[-1]),)
     )
-    done = 0
-    for batch in pq.ParquetFile(folder / "entries.parquet").iter_batches(
-        1 << 20, columns=["track"]
-    ):
-        track[done : done + len(batch)] = batch["track"].to_numpy()
-        done += len(batch)
+    schema = pa.schema([(name, pa.int32()) for name in ("playlist", "position", "track")])
+    start = 0
+    with pq.ParquetWriter(folder / "entries.parquet", schema, compression="zstd") as writer:
+        for chunk in _kept_entries(stage, kept):
+            rows = np.arange(start, start + len(chunk))
+            start += len(chunk)
+            track[rows] = number[chunk]
+            playlist = np.searchsorted(indptr, rows, side="right") - 1
+            columns = (playlist, rows - indptr[playlist], number[chunk])
+            writer.write_table(
+                pa.table([column.astype(np.int32) for column in columns], schema=schema)
+            )
     track.flush()
+
+
+def _write_track_arrays(folder: Path) -> None:
+    """Artist and song of each track, and the order of uris for look-ups."""
     tracks = pq.read_table(folder / "tracks.parquet", columns=["uri", "artist", "song"])
+    arrays = folder / "arrays"
     np.save(arrays / "artist.npy", tracks["artist"].to_numpy())
     np.save(arrays / "song.npy", tracks["song"].to_numpy())
     order = pc.array_sort_indices(tracks["uri"].combine_chunks())

@@ -148,7 +148,7 @@ class Dataset:
 
     @cached_property
     def artists(self) -> pa.Table:
-        """Artists by id: uri, name, tracks, playlists …"""
+        """Artists by id: uri, name, genres, followers, popularity, tracks, entries."""
         return self._table("artists")
 
     @cached_property

@@ -1,29 +1,396 @@
 """Text search over the tracks and artists of a dataset.
 
-Two tantivy indices a dataset, memory-mapped: `tracks` and `artists`. Names are cut into words here,
-the same way for names and queries, more forgivingly than `core.dataset.text` compares them: see
-`analyse`. The query is never parsed, so no character in it means anything but itself.
+Two tantivy indices, memory-mapped: `tracks` and `artists`. `analyse` cuts names and queries into
+words, more forgivingly than `core.dataset.text` compares names. A query is never parsed, so no
+character in it is syntax.
 
-An answer is filled tier by tier, each asked only where those before leave room:
+An answer is filled tier by tier, each asked only where those before it leave room:
 
-1. every word of the query is a word of title or artist,
-2. the last word may be the beginning of a word, as while typing,
-3. words may also come from the album,
-4. one word may have a typo (one letter wrong, missing, added, or two swapped),
-5. every word may have one, long words two.
+1. every word of the query is a word of the title or the artist;
+2. the last word may be only the beginning of one, as while typing;
+3. words may also come from the album;
+4. one word may have a typo: a letter wrong, missing or added, or two swapped;
+5. every word may have one, and long words two.
 
-Tiers 4 and 5 are for queries that find nearly nothing. Within a tier the most popular comes first,
-and a match of a whole title, a whole artist name, or both together counts as `WHOLE` times more
-popular. Popularity is the order of ids, taken as Zipf's law: popularity = 1 / (id + 1).
+Tiers 4 and 5 are for queries that find next to nothing. Within a tier the most popular comes first,
+where matching a whole title, a whole artist's name or exactly both counts as being `WHOLE` times as
+popular. Popularity is read off the ids, as Zipf's law has it: proportional to 1 / (id + 1).
 """
 
-import math
 import os
 import re
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from itertools import batched
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from core.dataset.text import song_title
+from core.errors import SegueError
+from core.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from tantivy import Query
+
+WHOLE = 30
+"""How many times as popular a track counts whose whole title or artist the query is."""
+
+FEW = 10
+"""Typos are tried where fewer matches than this were found."""
+
+_MAX_QUERY = 200  # characters
+_MAX_QUERY_WORDS = 16
+_MAX_WORD = 40  # characters; longer words match by their beginning
+_TYPO_FROM, _TWO_TYPOS_FROM = 3, 8  # characters
+_UNFINISHED_TYPO_FROM = 4  # shorter beginnings with a typo match nearly anything
+
+# --- words ---
+
+# Scripts written without spaces, or, as Korean, spaced at the writer's discretion.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"  # kana
+    "\u3400-\u9fff\U00020000-\U0003ffff\uac00-\ud7a3"  # Han, Hangul
+)
+# Indic vowel signs are no word characters to `re`.
+_PART = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|[\u0780-\u07b1\u0900-\u0dff])+")
+_UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]+")
+# Emoji, arrows, mathematical and decorative signs; not skin tones.
+_SYMBOL = re.compile("[×÷\u2190-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001faff]")
+_PLAIN = re.compile("[a-z0-9 ]*")
+_STYLED_I = re.compile(r"(?<=\w)!(?=\w)")
+_APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ`´′", "'"))
+# What Unicode does not take apart: letters with a stroke, and Arabic letters typed for one another.
+_FOLDED = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "ł": "l", "ŋ": "n"}
+    | {"þ": "th", "ŧ": "t", "ى": "ي", "ی": "ي", "ک": "ك", "ة": "ه", "ـ": ""}
+)
+_KEPT_MARKS = (0, 7, 8, 9)  # combining classes: vowel signs, nukta, kana voicing, virama
+_END = "_"
+
+
+class Words(NamedTuple):
+    """A name in words.
+
+    Attributes
+    ----------
+    words : tuple of str
+        The distinct words a query of this text must find.
+    extras : tuple of str
+        Other spellings under which a name of this text is found too.
+    """
+
+    words: tuple[str, ...]
+    extras: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1 << 16)
+def analyse(text: str) -> Words:
+    """Cut a name or a query into words.
+
+    Case, accents and apostrophes are dropped and ligatures taken apart. Other punctuation separates
+    words; the compound is an extra, with "$" read as s and "!" within a word as i, so "Jay-Z",
+    "A$AP" and "P!nk" are found as "jayz", "asap" and "pink". Scripts written without spaces become
+    pairs of neighbouring characters. Symbols count only in texts without letters or digits, and
+    punctuation only in texts of nothing else, such as the band "!!!".
+    """
+    folded = _fold(text)
+    if _PLAIN.fullmatch(folded):
+        return Words(_distinct(folded.split()))
+    words: list[str] = []
+    extras: list[str] = []
+    symbols: list[str] = []
+    before = ""
+    for chunk in folded.split():
+        parts = _PART.findall(chunk.replace("'", ""))
+        for part in parts:
+            if _UNSPACED_RUN.match(part):
+                words += _pairs(part) if len(part) > 1 else [part]
+                extras.append(part[-1] + _END)
+            else:
+                words.append(part)
+        extras += _spellings(chunk, parts)
+        symbols += _SYMBOL.findall(chunk)
+        if before and _UNSPACED_RUN.match(chunk):
+            extras.append(before + chunk[0])
+        before = chunk[-1] if _UNSPACED_RUN.match(chunk[-1]) else ""
+    if not words:
+        words = symbols or ["".join(folded.split())]
+    found = _distinct(words)
+    return Words(found, tuple(word for word in _distinct(extras + symbols) if word not in found))
+
+
+def _fold(text: str) -> str:
+    if text.isascii():
+        return text.lower().replace("`", "'")
+    text = text.encode("utf-8", "ignore").decode().translate(_APOSTROPHES)
+    text = unicodedata.normalize("NFKD", text).casefold().translate(_FOLDED)
+    kept = (char for char in text if unicodedata.combining(char) in _KEPT_MARKS)
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def _distinct(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word[:_MAX_WORD] for word in words))
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[i : i + 2] for i in range(len(run) - 1)]
+
+
+def _spellings(chunk: str, parts: list[str]) -> list[str]:
+    """Other spellings of text between two spaces whose words are `parts`."""
+    if chunk in ("&", "+"):
+        return ["and"]
+    if _UNSPACED_RUN.search(chunk):
+        return []
+    split = _PART.findall(chunk) if "'" in chunk else []
+    styled = _STYLED_I.sub("i", chunk.replace("'", "").replace("$", "s"))
+    return [*split, "".join(_PART.findall(styled))] if parts else []
+
+
+# --- building ---
+
+_BATCH = 20_000  # names
+_HEAP = 128_000_000  # bytes the writer may hold before it writes a segment
+_NAME_FIELDS = ("title", "artist")
+_ALL_FIELDS = (*_NAME_FIELDS, "album")
+
+
+def build_index(
+    folder: Path,
+    *,
+    titles: Any,
+    artists: Any,
+    albums: Any = None,
+    artist_names: Any,
+    progress: Progress = SILENT,
+) -> None:
+    """Write the search index of a dataset into `folder/tracks` and `folder/artists`.
+
+    Memory does not grow with the number of names. The files' names, but no answers, differ from one
+    build to the next.
+
+    Parameters
+    ----------
+    folder : Path
+        Created where missing; holds no index yet.
+    titles, artists, albums : pyarrow array or sequence of (str or None), length n_tracks
+        Of each track, in the order of ids: by falling popularity. Albums may be None as a whole.
+    artist_names : pyarrow array or sequence of (str or None), length n_artists
+        In the order of artist ids: by falling popularity.
+    """
+    tracks = [_column(titles), _column(artists)] + ([] if albums is None else [_column(albums)])
+    if len({len(column) for column in tracks}) != 1:
+        raise ValueError("titles, artists and albums differ in length")
+    names = _column(artist_names)
+    share = len(tracks[0]) / max(len(tracks[0]) + len(names), 1)
+    _write(folder / "tracks", tracks, progress.within(0.0, share, "search index"), "tracks")
+    _write(folder / "artists", [names], progress.within(share, 1.0, "search index"), "artists")
+
+
+def _column(texts: Any) -> Any:
+    return texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(texts, pa.string())
+
+
+def _write(folder: Path, columns: Sequence[Any], progress: Progress, label: str) -> None:
+    """Write one index; the columns are those of `_ALL_FIELDS`, or the first few."""
+    import tantivy
+
+    schema = tantivy.SchemaBuilder()
+    for field in (*_ALL_FIELDS, "size"):
+        schema.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
+    schema.add_unsigned_field("id", fast=True)
+    folder.mkdir(parents=True)
+    writer = tantivy.Index(schema.build(), path=str(folder)).writer(_HEAP, num_threads=1)
+    starts = range(0, len(columns[0]), _BATCH)
+    for start in progress.track(starts, label):
+        texts = [column.slice(start, _BATCH).to_pylist() for column in columns]
+        for row, fields in enumerate(_fields(texts), start):
+            document = tantivy.Document()
+            for field, text in fields:
+                document.add_text(field, text)
+            document.add_unsigned("id", row)
+            writer.add_document(document)
+    writer.commit()
+    writer.wait_merging_threads()
+    for file in folder.iterdir():
+        # tantivy makes some files readable for their owner alone, and leaves its locks.
+        if file.suffix == ".lock":
+            file.unlink()
+        else:
+            file.chmod(0o644)
+
+
+def _fields(texts: Sequence[Sequence[str | None]]) -> Iterator[list[tuple[str, str]]]:
+    """The indexed fields of each row of these columns."""
+    for song, *row in zip(song_title(texts[0]), *texts, strict=True):
+        names = [analyse(text or "") for text in row]
+        fields = [
+            (field, " ".join(name.words + name.extras))
+            for field, name in zip(_ALL_FIELDS, names, strict=False)
+        ]
+        artist = names[1].words if len(names) > 1 else ()
+        sizes = _sizes(names[0].words, artist) | _sizes(analyse(song).words, artist)
+        yield [*fields, ("size", " ".join(sorted(sizes)))]
+
+
+def _sizes(title: tuple[str, ...], artist: tuple[str, ...]) -> set[str]:
+    """How many distinct words the title, the artist's name, and both together have."""
+    return {f"t{len(title)}", f"a{len(artist)}", f"b{len({*title, *artist})}"}
+
+
+# --- searching ---
+
+_Fields = tuple[str, ...]
+_Word = Callable[[str], "Query"]
+"""From a field to the query for the names that have the word in it."""
+_Words = Callable[[_Fields], "Query"]
+"""From fields to the query for the names that have the words in any of them."""
+
+
+class SearchIndex:
+    """The search index of a dataset, opened; safe to share between threads.
+
+    Parameters
+    ----------
+    folder : Path
+        What `build_index` wrote.
+
+    Raises
+    ------
+    SegueError
+        If there is no index, or one that the installed tantivy cannot read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._tracks = _Names(folder / "tracks")
+        self._artists = _Names(folder / "artists")
+
+    def tracks(self, query: str, limit: int = 50) -> list[int]:
+        """Find at most `limit` tracks, as ids, best first."""
+        return self._tracks.search(query, limit)
+
+    def artists(self, query: str, limit: int = 10) -> list[int]:
+        """Find at most `limit` artists, as ids, best first."""
+        return self._artists.search(query, limit)
+
+
+class _Names:
+    """One tantivy index, opened."""
+
+    def __init__(self, folder: Path) -> None:
+        import tantivy
+
+        self._make = tantivy.Query
+        self._must, self._should = tantivy.Occur.Must, tantivy.Occur.Should
+        self._ascending = tantivy.Order.Asc
+        self._links: tempfile.TemporaryDirectory[str] | None = None
+        try:
+            index = tantivy.Index.open(str(self._lockable(folder)))
+        except (ValueError, OSError) as error:
+            raise SegueError(
+                f"The search index {folder} cannot be read ({error}); import the dataset again."
+            ) from error
+        self._schema, self._searcher = index.schema, index.searcher()
+
+    def _lockable(self, folder: Path) -> Path:
+        """The folder or, where tantivy could not write its lock, one that links to its files."""
+        if not folder.is_dir() or os.access(folder, os.W_OK):
+            return folder
+        self._links = tempfile.TemporaryDirectory(prefix="segue-search-")
+        links = Path(self._links.name)
+        for file in folder.iterdir():
+            (links / file.name).symlink_to(file.resolve())
+        return links
+
+    def search(self, text: str, limit: int) -> list[int]:
+        words = analyse(text[:_MAX_QUERY]).words[:_MAX_QUERY_WORDS]
+        if not words or limit < 1:
+            return []
+        found: dict[int, None] = {}
+        for tier, fields, enough in self._tiers(words, limit):
+            if len(found) >= enough:
+                break
+            found |= dict.fromkeys(self._ranked(tier, fields, len(words), limit + len(found)))
+        return list(found)[:limit]
+
+    def _tiers(self, words: _Fields, limit: int) -> Iterator[tuple[_Words, _Fields, int]]:
+        """Each tier, the fields it looks in, and how many names found before make it needless."""
+        *_, last = words
+        exact: list[_Word] = [partial(self._exact, word) for word in words]
+        typed: list[_Word] = [*exact[:-1], partial(self._beginning, last)]
+        near: list[_Word] = [partial(self._near, word, 1, word == last) for word in words]
+        far: list[_Word] = [
+            partial(self._near, word, 2 if len(word) >= _TWO_TYPOS_FROM else 1, word == last)
+            for word in words
+        ]
+        yield partial(self._all, exact), _NAME_FIELDS, limit
+        yield partial(self._all, typed), _NAME_FIELDS, limit
+        yield partial(self._all, typed), _ALL_FIELDS, limit
+        yield partial(self._all_but_one, near, typed), _NAME_FIELDS, min(limit, FEW)
+        yield partial(self._all, far), _NAME_FIELDS, min(limit, FEW)
+
+    def _ranked(self, tier: _Words, fields: _Fields, n_words: int, limit: int) -> list[int]:
+        """The ids of a tier, best first: at least the first `limit` of them.
+
+        Whoever is among these is among the `limit` smallest ids that match, or among the `limit`
+        smallest that match as a whole.
+        """
+        places = {number: number + 1.0 for number in self._ids(tier(fields), limit)}
+        whole = self._ids(self._whole(tier, n_words), limit)
+        places |= {number: (number + 1) / WHOLE for number in whole}
+        return sorted(places, key=places.__getitem__)
+
+    def _ids(self, query: "Query", limit: int) -> list[int]:
+        """The smallest ids that match."""
+        found = self._searcher.search(
+            query, limit, count=False, order_by_field="id", order=self._ascending
+        )
+        return [number for number, _ in found.hits]
+
+    # Queries of one word in one field.
+
+    def _exact(self, word: str, field: str) -> "Query":
+        return self._make.term_query(self._schema, field, word, index_option="basic")
+
+    def _beginning(self, word: str, field: str) -> "Query":
+        return self._make.fuzzy_term_query(self._schema, field, word, distance=0, prefix=True)
+
+    def _near(self, word: str, typos: int, unfinished: bool, field: str) -> "Query":
+        if len(word) < _TYPO_FROM or word.isdigit():
+            return self._beginning(word, field) if unfinished else self._exact(word, field)
+        unfinished = unfinished and len(word) >= _UNFINISHED_TYPO_FROM
+        return self._make.fuzzy_term_query(
+            self._schema, field, word, distance=typos, prefix=unfinished
+        )
+
+    # Queries of several words in several fields.
+
+    def _all(self, words: Sequence[_Word], fields: _Fields) -> "Query":
+        return self._make.boolean_query([(self._must, self._any(word, fields)) for word in words])
+
+    def _any(self, word: _Word, fields: _Fields) -> "Query":
+        return self._make.boolean_query([(self._should, word(field)) for field in fields])
+
+    def _all_but_one(
+        self, near: Sequence[_Word], right: Sequence[_Word], fields: _Fields
+    ) -> "Query":
+        """All words nearly, and all but one of them right."""
+        return self._make.boolean_query(
+            [(self._must, self._any(word, fields)) for word in near]
+            + [(self._should, self._any(word, fields)) for word in right],
+            minimum_number_should_match=len(right) - 1,
+        )
+
+    def _whole(self, words: _Words, n_words: int) -> "Query":
+        """These words and no others: in the title, in the artist's name, or in both together."""
+
+        def only(kind: str, fields: _Fields) -> "Query":
+            size = self._exact(f"{kind}{n_words}", "size")
+            return self._make.boolean_query([(self._must, words(fields)), (self._must, size)])
+
+        kinds = [only("t", ("title",)), only("a", ("artist",)), only("b", _NAME_FIELDS)]
+        return self._make.boolean_query([(self._should, kind) for kind in kinds])

@@ -108,7 +108,7 @@ def open_table(path: Path) -> Table:
 
 
 def _parquet(path: Path) -> Table:
-    sql = f"read_parquet({_literal(_no_glob(path))})"
+    sql = f"read_parquet({literal(_no_glob(path))})"
     with stage() as connection, sentences(path.name):
         described = connection.execute(f"DESCRIBE FROM {sql}").fetchall()
     return Table(path.name, tuple(row[0] for row in described), sql)
@@ -123,10 +123,10 @@ def _csv(path: Path, head: bytes) -> Table:
     delimiter = max(",;\t", key=header.count)
     names = next(csv.reader(io.StringIO(header), delimiter=delimiter, skipinitialspace=True), [])
     columns = _distinct(names)
-    types = ", ".join(f"{_literal(column)}: 'VARCHAR'" for column in columns)
+    types = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns)
     sql = (
-        f"read_csv({_literal(_no_glob(path))}, auto_detect = false, header = true, "
-        f"delim = {_literal(delimiter)}, quote = '\"', escape = '\"', strict_mode = true, "
+        f"read_csv({literal(_no_glob(path))}, auto_detect = false, header = true, "
+        f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', strict_mode = true, "
         f"columns = {{{types}}})"
     )
     return Table(path.name, columns, sql)
@@ -148,8 +148,9 @@ def _no_glob(path: Path) -> str:
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def literal(text: object) -> str:
+    """A string, or a path, as SQL."""
+    return "'" + str(text).replace("'", "''") + "'"
 
 
 def quoted(column: str) -> str:
@@ -162,7 +163,7 @@ def stage(macros: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a database for intermediate tables, bounded in memory, that is gone afterwards."""
     with TemporaryDirectory(prefix="segue-") as folder, duckdb.connect() as connection:
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-        connection.execute(f"SET temp_directory = {_literal(folder)}")
+        connection.execute(f"SET temp_directory = {literal(folder)}")
         connection.execute("SET enable_progress_bar = false")
         connection.execute(macros)
         yield connection
@@ -198,6 +199,11 @@ def _sentence(name: str, message: str) -> str:
 def _not_utf8(name: str, line: object) -> str:
     place = f"{name}, line {line}" if line else name
     return f"{place}: the text is not UTF-8; save the file as UTF-8 and try again."
+
+
+def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Rows of a table."""
+    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
 def text(column: str) -> str:

@@ -20,18 +20,22 @@ _VERSION_WORDS = (
 _GUESTS = r"(feat|ft|featuring)\b\.?"
 
 MACROS = rf"""
-CREATE OR REPLACE TEMP MACRO normal(x) AS
+CREATE OR REPLACE TEMP MACRO plain(x) AS
     trim(regexp_replace(
-        translate(replace(replace(replace(strip_accents(lower(x)),
+        translate(replace(replace(replace(strip_accents(x),
             'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'øłđðıþ’''', 'olddit'),
         '[^\p{{L}}\p{{N}}\p{{M}}\p{{So}}]+', ' ', 'g'));
+CREATE OR REPLACE TEMP MACRO normal(x) AS
+    CASE WHEN regexp_full_match(lower(x), '[a-z0-9]+( [a-z0-9]+)*') THEN lower(x)
+    ELSE plain(lower(x)) END;
+CREATE OR REPLACE TEMP MACRO unmarked(x) AS
+    regexp_replace(regexp_replace(regexp_replace(x,
+        '\s*[(\[]\s*({_GUESTS}|with\b)[^)\]]*[)\]]', '', 'g'),
+        '\s*[(\[][^)\]]*\b({_VERSION_WORDS})\b[^)\]]*[)\]]', '', 'g'),
+        '\s+[-–—/]\s+([^-–—]*\b({_VERSION_WORDS})\b.*|{_GUESTS}.*)$|\s+{_GUESTS}.*$', '');
 CREATE OR REPLACE TEMP MACRO song(x) AS
-    coalesce(
-        nullif(normal(regexp_replace(regexp_replace(regexp_replace(lower(x),
-            '\s*[(\[]\s*({_GUESTS}|with\b)[^)\]]*[)\]]', '', 'g'),
-            '\s*[(\[][^)\]]*\b({_VERSION_WORDS})\b[^)\]]*[)\]]', '', 'g'),
-            '\s+[-–—/]\s+([^-–—]*\b({_VERSION_WORDS})\b.*|{_GUESTS}.*)$|\s+{_GUESTS}.*$', '')), ''),
-        normal(x));
+    CASE WHEN regexp_matches(x, '[(\[]|\s[-–—/]\s|(?i)\sf(ea)?t')
+    THEN coalesce(nullif(normal(unmarked(lower(x))), ''), normal(x)) ELSE normal(x) END;
 """
 """SQL that defines `normal` and `song`; RE2 syntax."""
 

@@ -269,14 +269,15 @@ def popular_order(train: Dataset) -> np.ndarray:
     return order[np.argsort(-train.counts[order], kind="stable")]
 
 
-def complete(ids: np.ndarray, seeds: Sequence[np.ndarray], popular: np.ndarray) -> np.ndarray:
+def complete(ids: np.ndarray, queries: Queries, popular: np.ndarray) -> np.ndarray:
     """Fill lists to 500 with the most popular tracks that are neither in them nor seeds.
 
     Parameters
     ----------
     ids : int32 array, shape (B, K), distinct within a row, padded with -1 at the end
         What comes after 500 is cut.
-    seeds : sequence of B int arrays
+    queries : Queries
+        What each list answers.
     popular : int32 array, shape (n_tracks,)
         Track ids by falling popularity, see `popular_order`.
 
@@ -286,15 +287,14 @@ def complete(ids: np.ndarray, seeds: Sequence[np.ndarray], popular: np.ndarray) 
     """
     ids = ids[:, :LENGTH]
     # So many that enough remain when all of a list and of its seeds are popular.
-    reach = popular[: LENGTH + ids.shape[1] + max(map(len, seeds), default=0)]
+    reach = popular[: LENGTH + ids.shape[1] + queries.lengths.max(initial=0)]
     rank = np.full(len(popular), -1, np.int64)
     rank[reach] = np.arange(len(reach))
 
     free = np.ones((len(ids), len(reach)), bool)
-    rows, columns = np.nonzero(ids >= 0)
-    seed_rows = np.repeat(np.arange(len(ids)), [len(tracks) for tracks in seeds])
-    rows = np.concatenate([rows, seed_rows])
-    tracks = np.concatenate([ids[ids >= 0], *seeds]).astype(np.int64)
+    seed_rows, seed_tracks = queries.flat()
+    rows = np.concatenate([np.nonzero(ids >= 0)[0], seed_rows])
+    tracks = np.concatenate([ids[ids >= 0], seed_tracks])
     near = rank[tracks] >= 0
     free[rows[near], rank[tracks[near]]] = False
 
@@ -383,9 +383,7 @@ def _seed_uris(playlist: dict[str, Any], where: str) -> list[str]:
     return list(dict.fromkeys(uri for _, uri in placed))
 
 
-def _field(
-    record: Any, name: str, kind: type, where: str, optional: bool = False
-) -> Any:
+def _field(record: Any, name: str, kind: type, where: str, optional: bool = False) -> Any:
     """A field of a JSON object, of the given type; None where an optional one is absent."""
     if not isinstance(record, dict):
         raise SegueError(f"{where} is {_json_type(record)}, not an object with fields.")

@@ -142,7 +142,9 @@ def ndcg(judged: Judged) -> np.ndarray:
     hits = judged.hits[:, :LENGTH]
     discount = 1 / np.log2(np.arange(2, LENGTH + 2))
     ideal = np.cumsum(discount)[np.minimum(judged.sizes, LENGTH) - 1]
-    return hits @ discount[: hits.shape[1]] / ideal
+    # Added in the order of the ideal, so that a perfect list has exactly 1.
+    gains = np.pad(hits * discount[: hits.shape[1]], ((0, 0), (1, 0)))
+    return np.cumsum(gains, axis=1)[:, -1] / ideal
 
 
 def clicks(judged: Judged) -> np.ndarray:

@@ -232,7 +232,11 @@ def top_dense(scores: np.ndarray, k: int) -> Recommendations:
         -inf for what may not be answered.
     k : int
     """
-    return _stack([_best(values, np.isfinite(values).nonzero()[0], k) for values in scores], k)
+    rows = []
+    for values in scores:
+        tracks = np.flatnonzero(np.isfinite(values))
+        rows.append(_best(values[tracks], tracks, k))
+    return _stack(rows, k)
 
 
 def top_sparse(scores: sparse.csr_array, queries: Queries, k: int) -> Recommendations:
@@ -242,7 +246,7 @@ def top_sparse(scores: sparse.csr_array, queries: Queries, k: int) -> Recommenda
         part = slice(scores.indptr[row], scores.indptr[row + 1])
         tracks, values = scores.indices[part], scores.data[part]
         free = ~np.isin(tracks, seeds)
-        rows.append(_best(values[free], tracks[free], k, gathered=True))
+        rows.append(_best(values[free], tracks[free], k))
     return _stack(rows, k)
 
 
@@ -260,12 +264,8 @@ def scrambled(tracks: np.ndarray) -> np.ndarray:
     return tracks.astype(np.uint32) * np.uint32(2654435761)
 
 
-def _best(
-    values: np.ndarray, tracks: np.ndarray, k: int, *, gathered: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """The k best of `tracks` and their scores; `values` by track, or already one a track."""
-    if not gathered and len(tracks) < len(values):
-        values = values[tracks]
+def _best(values: np.ndarray, tracks: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k best of some tracks, and their scores."""
     if k < len(values):
         bound = np.partition(values, len(values) - k)[len(values) - k]
         near = np.flatnonzero(values >= bound)

@@ -14,6 +14,7 @@ from core.dataset.sources.base import Batch, Problem, complete
 from core.dataset.tables import (
     TRACK_URI,
     Table,
+    count,
     faults,
     number,
     number_text,
@@ -126,8 +127,7 @@ def _batches(connection: duckdb.DuckDBPyConnection, name: str) -> Iterator[Batch
             "SELECT row, field, kind FROM problems ORDER BY row, field"
         ).fetchall()
     ]
-    (count,) = connection.execute("SELECT count(*) FROM playlists").fetchone() or (0,)
-    for first in range(0, max(count, 1), PLAYLISTS_A_BATCH):
+    for first in range(0, max(count(connection, "playlists"), 1), PLAYLISTS_A_BATCH):
         within = f"playlist BETWEEN {first} AND {first + PLAYLISTS_A_BATCH - 1}"
         playlists = _fetch(
             connection,
@@ -146,5 +146,5 @@ def _batches(connection: duckdb.DuckDBPyConnection, name: str) -> Iterator[Batch
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, query: str, schema: pa.Schema) -> pa.Table:
-    table = connection.execute(query).to_arrow_table()
+    table = connection.sql(query).to_arrow_table()
     return complete({name: table[name] for name in table.column_names}, schema, len(table))

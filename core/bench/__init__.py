@@ -1,0 +1,1 @@
+"""Speed and quality against installed peers, measured in one run."""
