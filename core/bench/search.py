@@ -19,6 +19,7 @@ _COMMON = (
 ).split()
 _VOCABULARY = 400_000
 _MARKS = ("", "", "", "", "", "", " - Live", " (feat. {})", " - Remastered 2011", " (Remix)")
+_FLAT_HEAD = 200  # artists
 _SHARES = {"full": 0.3, "prefix": 0.25, "typo": 0.25, "common": 0.15, "none": 0.05}
 _LIMIT = 50
 
@@ -101,8 +102,9 @@ def _names(n_tracks: int, random: np.random.Generator) -> tuple[pa.Array, pa.Arr
         ]
 
     artist_names = pa.array(texts(max(n_tracks // 8, 1), 3))
-    # Log-uniform ranks: an artist's number of tracks falls as one over the rank.
-    rank = np.exp(random.random(n_tracks) * np.log(len(artist_names))).astype(np.int64) - 1
+    # Artists' numbers of tracks fall as one over the rank, but for the first hundreds.
+    spread = np.log1p(len(artist_names) / _FLAT_HEAD)
+    rank = (_FLAT_HEAD * np.expm1(random.random(n_tracks) * spread)).astype(np.int64)
     guests = artist_names.take(pa.array(rank[::-1])).to_pylist()
     marks = random.integers(0, len(_MARKS), n_tracks).tolist()
     titles = [

@@ -1,7 +1,7 @@
 """Join an audio-feature table into a dataset: by id, then by title and artist.
 
 A table is any CSV or Parquet with a Spotify id, or a title and an artist, and some of the eleven
-features. DuckDB streams it; memory does not grow with its rows.
+features. DuckDB streams it within a bounded memory, whatever its size.
 """
 
 import json
@@ -17,13 +17,14 @@ import pyarrow.parquet as pq
 from core.dataset.build import CleaningReport
 from core.dataset.dataset import Dataset
 from core.dataset.matching import MATCH_MACROS
-from core.dataset.schema import AUDIO_FEATURES, TRACK_FIELDS
+from core.dataset.schema import AUDIO_FEATURES, TRACK_SQL_TYPES
 from core.dataset.tables import (
     TRACK_URI,
     Table,
     count,
     faults,
     literal,
+    no_glob,
     number,
     number_text,
     open_table,
@@ -36,18 +37,18 @@ from core.errors import SegueError
 from core.progress import SILENT, Progress
 from core.workspace import atomic_file, read_json, write_json
 
-_IDENTITY = {
+_IDENTITY: dict[str, tuple[str, ...]] = {
     "uri": ("track_uri", "uri", "track_id", "spotify_id", "spotify_uri", "url", "id"),
     "title": ("track_name", "title", "name", "track", "song"),
     "artist": ("track_artist", "artist_name", "artist", "artists", "artist_names"),
 }
-_NUMBERS = {
+_NUMBERS: dict[str, tuple[str, ...]] = {
     **{name: (name,) for name in AUDIO_FEATURES},
     "duration_ms": ("duration_ms",),
     "year": ("year", "release_year", "release_date", "track_album_release_date"),
     "popularity": ("popularity", "track_popularity"),
 }
-_GENRE = {"genre": ("genre", "track_genre", "playlist_genre")}
+_GENRE: dict[str, tuple[str, ...]] = {"genre": ("genre", "track_genre", "playlist_genre")}
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,12 @@ def join_features(dataset: Dataset, path: Path, progress: Progress = SILENT) -> 
         merged = [name for name in columns if name not in _IDENTITY]
         _merge(connection, tracks, merged)
         result = FeatureReport(
-            table.name, report.rows, by_id, by_name, **_coverage(connection), problems=report.as_json()
+            table=table.name,
+            rows=report.rows,
+            by_id=by_id,
+            by_name=by_name,
+            **_coverage(connection),
+            problems=report.as_json(),
         )
         _write(connection, dataset.folder, merged, result)
     return result
@@ -156,7 +162,8 @@ def _recognise(table: Table) -> dict[str, str]:
 _NAME_KEY = r"""
 CREATE TEMP MACRO name_key(title, artist) AS
     md5_number_lower(
-        normal(regexp_replace(lower(title), '\s*[(\[](feat|ft|featuring|with)\b[^)\]]*[)\]]', ''))
+        nullif(normal(regexp_replace(lower(title),
+            '\s*[(\[](feat|ft|featuring|with)\b[^)\]]*[)\]]', '')), '')
         || chr(31) || first_artist(artist));
 """
 
@@ -191,16 +198,16 @@ def _problems(
         GROUP BY kind, field ORDER BY kind"""
     ).fetchall()
     found += connection.execute(
-        """SELECT 'rows with the id of an earlier one, skipped', 'id', count(*), min(row) FROM
+        """SELECT 'rows with the id of an earlier one, skipped', 'uri', count(*), min(row) FROM
             (SELECT row FROM raw WHERE uri IS NOT NULL
              QUALIFY row_number() OVER (PARTITION BY uri ORDER BY row) > 1)
         UNION ALL
-        SELECT 'rows without an id or a title and an artist, skipped', 'id', count(*), min(row)
+        SELECT 'rows without an id or a title and an artist, skipped', 'uri', count(*), min(row)
         FROM raw WHERE uri IS NULL AND (title IS NULL OR artist IS NULL)"""
     ).fetchall()
     for kind, where, times, row in found:
         if times:
-            report.add(kind, times, f"{name}, row {row}, {columns.get(where, where)}")
+            report.add(kind, times, f"{name}, row {row}, {columns.get(where, 'title')}")
     return report
 
 
@@ -217,7 +224,8 @@ def _find(connection: duckdb.DuckDBPyConnection, tracks: Path) -> tuple[int, int
     connection.execute(
         """CREATE TABLE by_name AS
         SELECT id, row FROM
-            (SELECT id, name_key(title, artist_name) AS names FROM tracks ANTI JOIN by_id USING (id))
+            (SELECT id, name_key(title, artist_name) AS names
+             FROM tracks ANTI JOIN by_id USING (id))
         JOIN
             (SELECT name_key(title, artist) AS names, min(row) AS row FROM raw GROUP BY names)
         USING (names)"""
@@ -226,13 +234,14 @@ def _find(connection: duckdb.DuckDBPyConnection, tracks: Path) -> tuple[int, int
 
 
 def _tracks(path: Path) -> str:
-    return f"read_parquet({literal(path)}, file_row_number = true)"
+    return f"read_parquet({literal(no_glob(path))}, file_row_number = true)"
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, tracks: Path, names: Sequence[str]) -> None:
     """Fill the table `merged`: every track's features, and what else the table knows, by id."""
     values = ", ".join(
-        f"{number(name) if name in _NUMBERS else name}::{_type(name)} AS {name}" for name in names
+        f"{number(name) if name in _NUMBERS else name}::{TRACK_SQL_TYPES[name]} AS {name}"
+        for name in names
     )
     connection.execute(
         f"""CREATE TABLE found AS SELECT id, is_by_id, {values} FROM
@@ -252,11 +261,6 @@ def _merge(connection: duckdb.DuckDBPyConnection, tracks: Path, names: Sequence[
         f"""CREATE TABLE merged AS SELECT old.file_row_number AS id, {had} AS had, {columns}
         FROM {_tracks(tracks)} AS old LEFT JOIN found ON found.id = old.file_row_number"""
     )
-
-
-def _type(name: str) -> str:
-    arrow = str(TRACK_FIELDS.field(name).type)
-    return {"string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "float": "FLOAT"}[arrow]
 
 
 def _coverage(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:

@@ -20,7 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from core.dataset.schema import AUDIO_FEATURES, TRACK_FIELDS, VERSION
+from core.dataset.matching import match_keys
+from core.dataset.schema import AUDIO_FEATURES, TRACK_FIELDS, TRACK_SQL_TYPES, VERSION
+from core.dataset.search import build_index
 from core.dataset.sources.base import Batch, Problem
 from core.dataset.text import MACROS, normalise
 from core.errors import SegueError
@@ -34,12 +36,11 @@ CHUNK_ENTRIES = 4_000_000
 _CONTROL = r"[\x00-\x1f\x7f]"
 
 _IDENTITY = "coalesce(nullif(uri, ''), minted('track', normal(artist) || chr(31) || normal(title)))"
-_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "float": "FLOAT"}
 _STAGE = f"""
 CREATE TABLE playlists (source_id VARCHAR, title VARCHAR, followers BIGINT, modified BIGINT,
     length INTEGER, playlist INTEGER);
 CREATE TABLE tracks (staged INTEGER, identity UBIGINT,
-    {", ".join(f"{field.name} {_TYPES[str(field.type)]}" for field in TRACK_FIELDS)});
+    {", ".join(f"{name} {kind}" for name, kind in TRACK_SQL_TYPES.items())});
 CREATE TEMP MACRO tidy(x) AS
     nullif(trim(CASE WHEN regexp_matches(x, '{_CONTROL}')
         THEN regexp_replace(x, '{_CONTROL}+', ' ', 'g') ELSE x END), '');
@@ -77,12 +78,15 @@ def build(
     folder: Path,
     provenance: Provenance,
     progress: Progress = SILENT,
+    *,
+    searchable: bool = True,
 ) -> dict[str, Any]:
     """Clean and write a dataset; replace `folder` at success only.
 
     Cleaning: rows without a track, repeats inside a playlist (first kept), empty playlists,
     repeated playlist ids (first kept), control characters, impossible durations. Where batches
-    know a track differently the first batch is believed.
+    know a track differently the first batch is believed. A dataset that is not `searchable` lacks
+    the text index and the look-up by names, and is sooner written.
 
     Returns
     -------
@@ -108,6 +112,9 @@ def build(
             _number_tracks(stage, kept, report)
             progress.update("Writing tables")
             counts = _write(stage, kept, partial)
+        if searchable:
+            progress.update("Indexing names for search")
+            _write_indices(partial, progress)
         manifest = {
             "version": VERSION,
             "name": provenance.name,
@@ -255,7 +262,7 @@ def _tracks_of(entries: pa.Table) -> np.ndarray:
     identity = entries["uri"]
     if identity.null_count or pc.any(pc.equal(identity, "")).as_py():
         identity = pc.coalesce(
-            pc.replace_with_mask(identity, pc.equal(identity, ""), pa.scalar(None, pa.string())),
+            pc.if_else(pc.equal(identity, ""), None, identity),
             _names(entries),
         )
     # Codes count distinct values by first appearance.
@@ -425,6 +432,21 @@ def _write_entries(stage: _Stage, kept: np.ndarray, indptr: np.ndarray, folder: 
                 pa.table([column.astype(np.int32) for column in columns], schema=schema)
             )
     track.flush()
+
+
+def _write_indices(folder: Path, progress: Progress) -> None:
+    names = pq.read_table(folder / "tracks.parquet", columns=["title", "artist_name", "album"])
+    artists = pq.read_table(folder / "artists.parquet", columns=["name"])
+    build_index(
+        folder / "search",
+        titles=names["title"],
+        artists=names["artist_name"],
+        albums=names["album"],
+        artist_names=artists["name"],
+        progress=progress,
+    )
+    keys = match_keys(names["title"], names["artist_name"])
+    np.save(folder / "arrays" / "match_key.npy", keys)
 
 
 def _write_track_arrays(folder: Path) -> None:

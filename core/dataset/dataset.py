@@ -147,6 +147,11 @@ class Dataset:
         return self._array("song")
 
     @cached_property
+    def match_key(self) -> np.ndarray:
+        """Hash of each track's title and artist, uint64; see `matching.match_keys`."""
+        return self._array("match_key")
+
+    @cached_property
     def artists(self) -> pa.Table:
         """Artists by id: uri, name, genres, followers, popularity, tracks, entries."""
         return self._table("artists")

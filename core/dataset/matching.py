@@ -115,25 +115,15 @@ class MatchReport:
 
 
 class Matcher:
-    """Finds listed tracks in one dataset; keep it, for its index is made at the first use.
+    """Finds listed tracks in one dataset; keep it, for its index is sorted at the first use."""
 
-    Parameters
-    ----------
-    dataset : Dataset
-    keys : uint64 array, shape (n_tracks,), optional
-        `match_keys` of its tracks, if they are stored; computed when first needed otherwise.
-    """
-
-    def __init__(self, dataset: Dataset, keys: np.ndarray | None = None) -> None:
+    def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        self._keys = keys
 
     @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray]:
         """Keys in order, and the track of each; the more popular first where keys are equal."""
-        keys = self._keys
-        if keys is None:
-            keys = match_keys(self._dataset.column("title"), self._dataset.column("artist_name"))
+        keys = self._dataset.match_key
         order = np.argsort(keys, kind="stable").astype(np.int32)
         return keys[order], order
 
@@ -147,14 +137,14 @@ class Matcher:
         hows: list[How] = ["not found"] * len(listed)
         with_uri = [row for row, track in enumerate(listed) if track.uri]
         tracks[with_uri] = self._dataset.ids_of([listed[row].uri or "" for row in with_uri])
-        for row in np.flatnonzero(tracks >= 0):
+        for row in np.flatnonzero(tracks >= 0).tolist():
             hows[row] = "id"
         ways: tuple[tuple[How, bool], ...] = (
             ("title and artist", False),
             ("title and artist swapped", True),
         )
         for how, swapped in ways:
-            rows = [row for row in np.flatnonzero(tracks < 0) if listed[row].title]
+            rows = [row for row in np.flatnonzero(tracks < 0).tolist() if listed[row].title]
             names = [(listed[row].title or "", listed[row].artist or "") for row in rows]
             found = self._by_name([name[::-1] for name in names] if swapped else names)
             for row, track in zip(rows, found, strict=True):
@@ -192,8 +182,10 @@ class Matcher:
         self, candidates: np.ndarray, rows: np.ndarray, names: Sequence[tuple[str, str]]
     ) -> np.ndarray:
         """How far each candidate's names are from those listed: 2 another artist, 1 version."""
-        titles, artists = (np.array(texts)[rows] for texts in map(normalise, zip(*names)))
-        songs = np.array(song_title(title for title, _ in names))[rows]
+        listed_titles, listed_artists = zip(*names, strict=True)
+        titles = np.array(normalise(listed_titles))[rows]
+        artists = np.array(normalise(listed_artists))[rows]
+        songs = np.array(song_title(listed_titles))[rows]
         their_titles = np.array(normalise(self._dataset.values("title", candidates)))
         their_artists = np.array(normalise(self._dataset.values("artist_name", candidates)))
         names_version = titles != songs

@@ -69,3 +69,7 @@ BATCH_PLAYLISTS = pa.schema(
 
 BATCH_ENTRIES = pa.schema([("playlist", pa.int32()), ("position", pa.int32()), *TRACK_FIELDS])
 """A batch's entries; `playlist` is a row of the batch's playlists."""
+
+_SQL = {"string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "float": "FLOAT"}
+TRACK_SQL_TYPES = {field.name: _SQL[str(field.type)] for field in TRACK_FIELDS}
+"""DuckDB's type of each track field."""

@@ -21,8 +21,10 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,19 +35,20 @@ from core.errors import SegueError
 from core.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from tantivy import Query
+    from tantivy import DocAddress, Query, Searcher
 
 WHOLE = 30
 """How many times as popular a track counts whose whole title or artist the query is."""
 
 FEW = 10
-"""Typos are tried where fewer matches than this were found."""
+"""Typos are tried where a query of n words found fewer matches than the n-th part of this."""
 
 _MAX_QUERY = 200  # characters
 _MAX_QUERY_WORDS = 16
 _MAX_WORD = 40  # characters; longer words match by their beginning
 _TYPO_FROM, _TWO_TYPOS_FROM = 3, 8  # characters
-_UNFINISHED_TYPO_FROM = 4  # shorter beginnings with a typo match nearly anything
+_UNFINISHED_TYPO_FROM = 4  # characters; shorter beginnings with a typo match nearly anything
+_CORRECTIONS = 20  # words
 
 # --- words ---
 
@@ -60,7 +63,7 @@ _PART = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|[\u0780-\u07b1\u0900-\
 _UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]+")
 # Emoji, arrows, mathematical and decorative signs; not skin tones.
 _SYMBOL = re.compile("[×÷\u2190-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001faff]")
-_PLAIN = re.compile("[a-z0-9 ]*")
+_PLAIN = re.compile("[a-z0-9]+")
 _STYLED_I = re.compile(r"(?<=\w)!(?=\w)")
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ`´′", "'"))
 # What Unicode does not take apart: letters with a stroke, and Arabic letters typed for one another.
@@ -78,16 +81,15 @@ class Words(NamedTuple):
     Attributes
     ----------
     words : tuple of str
-        The distinct words a query of this text must find.
+        The distinct words that a query of this text must find.
     extras : tuple of str
-        Other spellings under which a name of this text is found too.
+        Other words by which a name of this text is found.
     """
 
     words: tuple[str, ...]
     extras: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=1 << 16)
 def analyse(text: str) -> Words:
     """Cut a name or a query into words.
 
@@ -97,30 +99,43 @@ def analyse(text: str) -> Words:
     pairs of neighbouring characters. Symbols count only in texts without letters or digits, and
     punctuation only in texts of nothing else, such as the band "!!!".
     """
-    folded = _fold(text)
-    if _PLAIN.fullmatch(folded):
-        return Words(_distinct(folded.split()))
-    words: list[str] = []
-    extras: list[str] = []
-    symbols: list[str] = []
-    before = ""
-    for chunk in folded.split():
-        parts = _PART.findall(chunk.replace("'", ""))
-        for part in parts:
-            if _UNSPACED_RUN.match(part):
-                words += _pairs(part) if len(part) > 1 else [part]
-                extras.append(part[-1] + _END)
-            else:
-                words.append(part)
-        extras += _spellings(chunk, parts)
-        symbols += _SYMBOL.findall(chunk)
-        if before and _UNSPACED_RUN.match(chunk):
-            extras.append(before + chunk[0])
-        before = chunk[-1] if _UNSPACED_RUN.match(chunk[-1]) else ""
+    chunks = [_analyse_chunk(chunk) for chunk in text.split()]
+    words = dict.fromkeys(word for chunk in chunks for word in chunk.words)
+    extras = [extra for chunk in chunks for extra in chunk.extras]
+    extras += [
+        one.last + two.first for one, two in pairwise(chunks) if one.last and two.first
+    ]  # pairs across a space
     if not words:
-        words = symbols or ["".join(folded.split())]
-    found = _distinct(words)
-    return Words(found, tuple(word for word in _distinct(extras + symbols) if word not in found))
+        rest = "".join(_fold(text).split())[:_MAX_WORD]
+        words = dict.fromkeys(extras or [rest] * bool(rest))
+    return Words(tuple(words), tuple(extra for extra in extras if extra not in words))
+
+
+class _Chunk(NamedTuple):
+    """What is between two spaces; its first and last character where that is of unspaced script."""
+
+    words: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    first: str = ""
+    last: str = ""
+
+
+@lru_cache(maxsize=1 << 18)
+def _analyse_chunk(chunk: str) -> _Chunk:
+    folded = _fold(chunk)
+    if _PLAIN.fullmatch(folded):
+        return _Chunk((folded[:_MAX_WORD],))
+    parts = _PART.findall(folded.replace("'", ""))
+    words: list[str] = []
+    extras = _spellings(folded, parts) + _SYMBOL.findall(folded)
+    for part in parts:
+        if not _UNSPACED_RUN.match(part):
+            words.append(part[:_MAX_WORD])
+        else:
+            words += [part[i : i + 2] for i in range(len(part) - 1)] or [part]
+            extras.append(part[-1] + _END)  # for its beginning, the query of one character
+    first, last = (char if _UNSPACED_RUN.match(char) else "" for char in (folded[:1], folded[-1:]))
+    return _Chunk(tuple(words), tuple(extras), first, last)
 
 
 def _fold(text: str) -> str:
@@ -132,23 +147,16 @@ def _fold(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept))
 
 
-def _distinct(words: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word[:_MAX_WORD] for word in words))
-
-
-def _pairs(run: str) -> list[str]:
-    return [run[i : i + 2] for i in range(len(run) - 1)]
-
-
 def _spellings(chunk: str, parts: list[str]) -> list[str]:
-    """Other spellings of text between two spaces whose words are `parts`."""
+    """Other spellings of a chunk whose words are `parts`."""
     if chunk in ("&", "+"):
         return ["and"]
-    if _UNSPACED_RUN.search(chunk):
+    if not parts or _UNSPACED_RUN.search(chunk):
         return []
     split = _PART.findall(chunk) if "'" in chunk else []
     styled = _STYLED_I.sub("i", chunk.replace("'", "").replace("$", "s"))
-    return [*split, "".join(_PART.findall(styled))] if parts else []
+    joined = "".join(_PART.findall(styled))[:_MAX_WORD]
+    return [*split, joined] if [joined] != parts else split
 
 
 # --- building ---
@@ -157,6 +165,7 @@ _BATCH = 20_000  # names
 _HEAP = 128_000_000  # bytes the writer may hold before it writes a segment
 _NAME_FIELDS = ("title", "artist")
 _ALL_FIELDS = (*_NAME_FIELDS, "album")
+_STARTS = 3  # characters; beginnings up to here are indexed as terms, being of too many words
 
 
 def build_index(
@@ -170,8 +179,8 @@ def build_index(
 ) -> None:
     """Write the search index of a dataset into `folder/tracks` and `folder/artists`.
 
-    Memory does not grow with the number of names. The files' names, but no answers, differ from one
-    build to the next.
+    Memory grows with the number of distinct words only. Answers are the same for the same names,
+    the names of the files are not.
 
     Parameters
     ----------
@@ -196,24 +205,71 @@ def _column(texts: Any) -> Any:
 
 
 def _write(folder: Path, columns: Sequence[Any], progress: Progress, label: str) -> None:
-    """Write one index; the columns are those of `_ALL_FIELDS`, or the first few."""
+    """Write `folder/names`, and `folder/words` to correct typos with.
+
+    The columns are those of `_ALL_FIELDS`, or the first few of them.
+    """
+    fields = (*_ALL_FIELDS, *map(_starts_of, _ALL_FIELDS), "size")
+    texts = dict.fromkeys(fields, "whitespace")
+    searcher = _write_documents(folder / "names", texts, _name_documents(columns, progress, label))
+    counts: Counter[str] = Counter()
+    for field in _NAME_FIELDS:
+        counts.update(dict(searcher.terms_with_prefix(field, "")))
+    words = sorted(counts, key=lambda word: (-counts[word], word))
+    documents = ({"word": word} for word in words if len(word) >= _TYPO_FROM)
+    _write_documents(folder / "words", {"word": "raw"}, documents)
+
+
+def _name_documents(
+    columns: Sequence[Any], progress: Progress, label: str
+) -> Iterator[Mapping[str, str]]:
+    for start in progress.track(range(0, len(columns[0]), _BATCH), label):
+        texts = [column.slice(start, _BATCH).to_pylist() for column in columns]
+        for song, *row in zip(song_title(texts[0]), *texts, strict=True):
+            yield _name_document([analyse(text or "") for text in row], analyse(song))
+
+
+def _name_document(names: Sequence[Words], song: Words) -> dict[str, str]:
+    """Fields of one name: its words, their beginnings, and how many words there are.
+
+    A title counts with and without its version mark.
+    """
+    document: dict[str, str] = {}
+    for field, name in zip(_ALL_FIELDS, names, strict=False):
+        terms = name.words + name.extras
+        starts = {term[:length] for term in terms for length in range(1, _STARTS + 1)}
+        document |= {field: " ".join(terms), _starts_of(field): " ".join(starts)}
+    artist = names[1].words if len(names) > 1 else ()
+    sizes = {f"a{len(artist)}"}
+    for title in (names[0].words, song.words):
+        sizes |= {f"t{len(title)}", f"b{len({*title, *artist})}"}
+    return document | {"size": " ".join(sizes)}
+
+
+def _starts_of(field: str) -> str:
+    return f"{field}_starts"
+
+
+def _write_documents(
+    folder: Path, fields: Mapping[str, str], documents: Iterable[Mapping[str, str]]
+) -> "Searcher":
+    """Write one index of text fields, given with their tokenizers; the id is the row."""
     import tantivy
 
     schema = tantivy.SchemaBuilder()
-    for field in (*_ALL_FIELDS, "size"):
-        schema.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
+    for field, tokenizer in fields.items():
+        stored = tokenizer == "raw"
+        schema.add_text_field(field, stored, tokenizer_name=tokenizer, index_option="basic")
     schema.add_unsigned_field("id", fast=True)
     folder.mkdir(parents=True)
-    writer = tantivy.Index(schema.build(), path=str(folder)).writer(_HEAP, num_threads=1)
-    starts = range(0, len(columns[0]), _BATCH)
-    for start in progress.track(starts, label):
-        texts = [column.slice(start, _BATCH).to_pylist() for column in columns]
-        for row, fields in enumerate(_fields(texts), start):
-            document = tantivy.Document()
-            for field, text in fields:
-                document.add_text(field, text)
-            document.add_unsigned("id", row)
-            writer.add_document(document)
+    index = tantivy.Index(schema.build(), path=str(folder))
+    writer = index.writer(_HEAP, num_threads=1)
+    for row, texts in enumerate(documents):
+        document = tantivy.Document()
+        for field, text in texts.items():
+            document.add_text(field, text)
+        document.add_unsigned("id", row)
+        writer.add_document(document)
     writer.commit()
     writer.wait_merging_threads()
     for file in folder.iterdir():
@@ -222,24 +278,8 @@ def _write(folder: Path, columns: Sequence[Any], progress: Progress, label: str)
             file.unlink()
         else:
             file.chmod(0o644)
-
-
-def _fields(texts: Sequence[Sequence[str | None]]) -> Iterator[list[tuple[str, str]]]:
-    """The indexed fields of each row of these columns."""
-    for song, *row in zip(song_title(texts[0]), *texts, strict=True):
-        names = [analyse(text or "") for text in row]
-        fields = [
-            (field, " ".join(name.words + name.extras))
-            for field, name in zip(_ALL_FIELDS, names, strict=False)
-        ]
-        artist = names[1].words if len(names) > 1 else ()
-        sizes = _sizes(names[0].words, artist) | _sizes(analyse(song).words, artist)
-        yield [*fields, ("size", " ".join(sorted(sizes)))]
-
-
-def _sizes(title: tuple[str, ...], artist: tuple[str, ...]) -> set[str]:
-    """How many distinct words the title, the artist's name, and both together have."""
-    return {f"t{len(title)}", f"a{len(artist)}", f"b{len({*title, *artist})}"}
+    index.reload()
+    return index.searcher()
 
 
 # --- searching ---
@@ -278,23 +318,21 @@ class SearchIndex:
         return self._artists.search(query, limit)
 
 
-class _Names:
-    """One tantivy index, opened."""
+class _Opened:
+    """A tantivy index, opened for reading."""
 
     def __init__(self, folder: Path) -> None:
         import tantivy
 
-        self._make = tantivy.Query
-        self._must, self._should = tantivy.Occur.Must, tantivy.Occur.Should
-        self._ascending = tantivy.Order.Asc
         self._links: tempfile.TemporaryDirectory[str] | None = None
+        self._ascending = tantivy.Order.Asc
         try:
             index = tantivy.Index.open(str(self._lockable(folder)))
         except (ValueError, OSError) as error:
             raise SegueError(
                 f"The search index {folder} cannot be read ({error}); import the dataset again."
             ) from error
-        self._schema, self._searcher = index.schema, index.searcher()
+        self.schema, self._searcher = index.schema, index.searcher()
 
     def _lockable(self, folder: Path) -> Path:
         """The folder or, where tantivy could not write its lock, one that links to its files."""
@@ -305,6 +343,27 @@ class _Names:
         for file in folder.iterdir():
             (links / file.name).symlink_to(file.resolve())
         return links
+
+    def first(self, query: "Query", limit: int) -> list[tuple[int, "DocAddress"]]:
+        """The smallest ids that match, and where they are stored."""
+        found = self._searcher.search(
+            query, limit, count=False, order_by_field="id", order=self._ascending
+        )
+        return found.hits
+
+    def stored(self, address: "DocAddress", field: str) -> str:
+        return self._searcher.doc(address)[field][0]
+
+
+class _Names:
+    """Names of one kind and the words in them: finds ids."""
+
+    def __init__(self, folder: Path) -> None:
+        import tantivy
+
+        self._make = tantivy.Query
+        self._must, self._should = tantivy.Occur.Must, tantivy.Occur.Should
+        self._names, self._words = _Opened(folder / "names"), _Opened(folder / "words")
 
     def search(self, text: str, limit: int) -> list[int]:
         words = analyse(text[:_MAX_QUERY]).words[:_MAX_QUERY_WORDS]
@@ -319,19 +378,16 @@ class _Names:
 
     def _tiers(self, words: _Fields, limit: int) -> Iterator[tuple[_Words, _Fields, int]]:
         """Each tier, the fields it looks in, and how many names found before make it needless."""
-        *_, last = words
         exact: list[_Word] = [partial(self._exact, word) for word in words]
-        typed: list[_Word] = [*exact[:-1], partial(self._beginning, last)]
-        near: list[_Word] = [partial(self._near, word, 1, word == last) for word in words]
-        far: list[_Word] = [
-            partial(self._near, word, 2 if len(word) >= _TWO_TYPOS_FROM else 1, word == last)
-            for word in words
-        ]
+        typed: list[_Word] = [*exact[:-1], partial(self._beginning, words[-1])]
         yield partial(self._all, exact), _NAME_FIELDS, limit
         yield partial(self._all, typed), _NAME_FIELDS, limit
         yield partial(self._all, typed), _ALL_FIELDS, limit
-        yield partial(self._all_but_one, near, typed), _NAME_FIELDS, min(limit, FEW)
-        yield partial(self._all, far), _NAME_FIELDS, min(limit, FEW)
+        few = min(limit, max(FEW // len(words), 1))
+        near = self._with_typos(words, typed, most=1)
+        yield partial(self._one_typo, near, typed), _NAME_FIELDS, few
+        far = self._with_typos(words, typed, most=2)
+        yield partial(self._all, far), _NAME_FIELDS, few
 
     def _ranked(self, tier: _Words, fields: _Fields, n_words: int, limit: int) -> list[int]:
         """The ids of a tier, best first: at least the first `limit` of them.
@@ -339,50 +395,63 @@ class _Names:
         Whoever is among these is among the `limit` smallest ids that match, or among the `limit`
         smallest that match as a whole.
         """
-        places = {number: number + 1.0 for number in self._ids(tier(fields), limit)}
-        whole = self._ids(self._whole(tier, n_words), limit)
-        places |= {number: (number + 1) / WHOLE for number in whole}
+        places = {number: number + 1.0 for number, _ in self._names.first(tier(fields), limit)}
+        whole = self._names.first(self._whole(tier, n_words), limit)
+        places |= {number: (number + 1) / WHOLE for number, _ in whole}
         return sorted(places, key=places.__getitem__)
 
-    def _ids(self, query: "Query", limit: int) -> list[int]:
-        """The smallest ids that match."""
-        found = self._searcher.search(
-            query, limit, count=False, order_by_field="id", order=self._ascending
-        )
-        return [number for number, _ in found.hits]
-
-    # Queries of one word in one field.
+    # One word.
 
     def _exact(self, word: str, field: str) -> "Query":
-        return self._make.term_query(self._schema, field, word, index_option="basic")
+        return self._make.term_query(self._names.schema, field, word, index_option="basic")
 
     def _beginning(self, word: str, field: str) -> "Query":
-        return self._make.fuzzy_term_query(self._schema, field, word, distance=0, prefix=True)
+        if len(word) <= _STARTS:
+            return self._exact(word, _starts_of(field))
+        return self._make.fuzzy_term_query(self._names.schema, field, word, distance=0, prefix=True)
 
-    def _near(self, word: str, typos: int, unfinished: bool, field: str) -> "Query":
+    def _with_typos(self, words: _Fields, typed: Sequence[_Word], most: int) -> list[_Word]:
+        """Each word as typed or corrected; the last one may be unfinished."""
+        last = len(words) - 1
+        return [
+            partial(self._any_of, [right, *self._corrections(word, most, i == last)])
+            for i, (word, right) in enumerate(zip(words, typed, strict=True))
+        ]
+
+    def _corrections(self, word: str, most: int, unfinished: bool) -> list[_Word]:
+        """The most frequent words that differ by one typo, or by up to `most` from a long one."""
         if len(word) < _TYPO_FROM or word.isdigit():
-            return self._beginning(word, field) if unfinished else self._exact(word, field)
-        unfinished = unfinished and len(word) >= _UNFINISHED_TYPO_FROM
-        return self._make.fuzzy_term_query(
-            self._schema, field, word, distance=typos, prefix=unfinished
+            return []
+        query = self._make.fuzzy_term_query(
+            self._words.schema,
+            "word",
+            word,
+            distance=most if len(word) >= _TWO_TYPOS_FROM else 1,
+            prefix=unfinished and len(word) >= _UNFINISHED_TYPO_FROM,
         )
+        found = self._words.first(query, _CORRECTIONS)
+        return [partial(self._exact, self._words.stored(at, "word")) for _, at in found]
 
-    # Queries of several words in several fields.
+    # Several words, in several fields.
 
-    def _all(self, words: Sequence[_Word], fields: _Fields) -> "Query":
-        return self._make.boolean_query([(self._must, self._any(word, fields)) for word in words])
+    def _any_of(self, words: Sequence[_Word], field: str) -> "Query":
+        return self._make.boolean_query([(self._should, word(field)) for word in words])
 
-    def _any(self, word: _Word, fields: _Fields) -> "Query":
+    def _in_any(self, word: _Word, fields: _Fields) -> "Query":
         return self._make.boolean_query([(self._should, word(field)) for field in fields])
 
-    def _all_but_one(
-        self, near: Sequence[_Word], right: Sequence[_Word], fields: _Fields
-    ) -> "Query":
-        """All words nearly, and all but one of them right."""
+    def _all(self, words: Sequence[_Word], fields: _Fields) -> "Query":
         return self._make.boolean_query(
-            [(self._must, self._any(word, fields)) for word in near]
-            + [(self._should, self._any(word, fields)) for word in right],
-            minimum_number_should_match=len(right) - 1,
+            [(self._must, self._in_any(word, fields)) for word in words]
+        )
+
+    def _one_typo(self, near: Sequence[_Word], right: Sequence[_Word], fields: _Fields) -> "Query":
+        """All words right but for one, and that one nearly."""
+        return self._make.boolean_query(
+            [
+                (self._should, self._all([*right[:i], word, *right[i + 1 :]], fields))
+                for i, word in enumerate(near)
+            ]
         )
 
     def _whole(self, words: _Words, n_words: int) -> "Query":

@@ -108,7 +108,7 @@ def open_table(path: Path) -> Table:
 
 
 def _parquet(path: Path) -> Table:
-    sql = f"read_parquet({literal(_no_glob(path))})"
+    sql = f"read_parquet({literal(no_glob(path))})"
     with stage() as connection, sentences(path.name):
         described = connection.execute(f"DESCRIBE FROM {sql}").fetchall()
     return Table(path.name, tuple(row[0] for row in described), sql)
@@ -125,7 +125,7 @@ def _csv(path: Path, head: bytes) -> Table:
     columns = _distinct(names)
     types = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns)
     sql = (
-        f"read_csv({literal(_no_glob(path))}, auto_detect = false, header = true, "
+        f"read_csv({literal(no_glob(path))}, auto_detect = false, header = true, "
         f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', strict_mode = true, "
         f"columns = {{{types}}})"
     )
@@ -143,7 +143,7 @@ def _distinct(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(seen.values())
 
 
-def _no_glob(path: Path) -> str:
+def no_glob(path: Path) -> str:
     """The path with what DuckDB would take for a pattern in brackets."""
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 

@@ -255,20 +255,6 @@ def _mask(
     return Challenge(Queries(seeds, titles), hidden, category, rows)
 
 
-def popular_order(train: Dataset) -> np.ndarray:
-    """Track ids by falling number of training playlists.
-
-    Equal counts are in a fixed random order: ids rank tracks by the full dataset, so their order
-    would tell which tracks the held-out playlists hold.
-
-    Returns
-    -------
-    int32 array, shape (n_tracks,)
-    """
-    order = np.random.default_rng(0).permutation(train.n_tracks).astype(np.int32)
-    return order[np.argsort(-train.counts[order], kind="stable")]
-
-
 def complete(ids: np.ndarray, queries: Queries, popular: np.ndarray) -> np.ndarray:
     """Fill lists to 500 with the most popular tracks that are neither in them nor seeds.
 
@@ -279,7 +265,7 @@ def complete(ids: np.ndarray, queries: Queries, popular: np.ndarray) -> np.ndarr
     queries : Queries
         What each list answers.
     popular : int32 array, shape (n_tracks,)
-        Track ids by falling popularity, see `popular_order`.
+        Track ids by falling popularity, such as `Dataset.by_popularity`.
 
     Returns
     -------

@@ -11,7 +11,7 @@ import numpy as np
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.evaluation import metrics
-from core.evaluation.challenge import CATEGORIES, Challenge, complete, popular_order
+from core.evaluation.challenge import CATEGORIES, Challenge, complete
 from core.progress import SILENT, Progress
 from core.retrieval.base import Queries, Recommendations
 from core.workspace import read_json, write_json
@@ -200,7 +200,7 @@ def evaluate(
     ValueError
         If a system breaks the contract: a seed, a track twice, an id out of range.
     """
-    popular = popular_order(train)
+    popular = train.by_popularity
     measured = [
         _measure(
             system,

@@ -41,7 +41,7 @@ XSPF = f"""\
 <playlist version="1" xmlns="http://xspf.org/ns/0/">
   <title>Mix &amp; match</title>
   <trackList>
-    <track><title>Halo</title><creator>Beyoncé</creator><album>I Am</album><duration>261000</duration>
+    <track><title>Halo</title><creator>Beyoncé</creator><duration>261000</duration>
       <extension application="x"><title>not this</title></extension></track>
     <track><location>https://open.spotify.com/track/{ID}</location></track>
     <track><location>file:///m/Air%20-%20La%20femme%20d%27argent.mp3</location></track>
@@ -282,7 +282,7 @@ OUTSIDE = '<!DOCTYPE x SYSTEM "file:///etc/passwd"><playlist/>'
         (b'title,artist\na,b\n"c,d\ne,f\n', "x.csv", "x.csv, line 3: a quote"),
         (b'title,artist\na,b\n"c" d,e\n', "x.csv", "x.csv, line 3: a quote"),
         (b'title,artist\n"c,d\n"e",f\n', "x.csv", "x.csv, line 2: a quote"),
-        (XSPF[:300].encode(), "x.xspf", "x.xspf, line 6: broken XML"),
+        (XSPF[: XSPF.index("<location")].encode(), "x.xspf", "x.xspf, line 7: broken XML"),
         (b"<html><body>", "x.xspf", "x.xspf: XML, but no XSPF playlist (its root is <html>)"),
         (BOMB.encode(), "x.xspf", "x.xspf, line 1: an XSPF playlist has no DOCTYPE"),
         (OUTSIDE.encode(), "x.xspf", "x.xspf, line 1: an XSPF playlist has no DOCTYPE"),
@@ -334,6 +334,15 @@ def test_read_makes_one_playlist_a_file_and_builds(tmp_path, monkeypatch):
     }
 
 
+def test_files_of_one_name_stay_two_playlists(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "list.txt").write_text(f"{folder} - title")
+    (batch,) = read([tmp_path / "one" / "list.txt", tmp_path / "two" / "list.txt"])
+    assert len(set(batch.playlists["source_id"].to_pylist())) == 2
+    assert batch.playlists["title"].to_pylist() == ["list", "list"]
+
+
 def test_read_refuses_what_is_not_there(tmp_path):
     with pytest.raises(SegueError, match=r"none\.csv: cannot be read"):
         list(read([tmp_path / "none.csv"]))
@@ -341,10 +350,18 @@ def test_read_refuses_what_is_not_there(tmp_path):
         list(read([tmp_path]))
 
 
-FRAGMENTS = st.sampled_from(
-    ["#EXTM3U\n", "#EXTINF:1,", "<playlist>", "<track>", '{"playlist":', "[", '"', ",", "\t", "\n"]
-    + ["\r", " - ", "—", "title", "artist", "uri", "duration", "4:21", URI, "\ufeff", "\0", "a"]
-)
+STRUCTURE = [
+    "#EXTM3U\n",
+    "#EXTINF:1,",
+    "<playlist>",
+    "<track>",
+    '{"playlist":',
+    "[",
+    "\ufeff",
+    "\0",
+]
+SIGNS = [",", '"', "\t", "\n", "\r", " - ", "—", "title", "artist", "uri", "duration", "4:21", URI]
+FRAGMENTS = st.sampled_from(STRUCTURE + SIGNS)
 
 
 @settings(max_examples=200, deadline=None)

@@ -14,7 +14,6 @@ from core.errors import SegueError
 from core.evaluation.challenge import (
     CATEGORIES,
     complete,
-    popular_order,
     read_challenge,
     split,
     verify_submission,
@@ -202,18 +201,18 @@ def test_impossible_splits_say_why(make_dataset, holdout, validation, sentence):
         split(dataset, holdout, validation=validation)
 
 
-def test_popular_order_is_that_of_the_training_playlists(make_dataset):
+def test_popularity_order_is_that_of_the_training_playlists(make_dataset):
     dataset = make_dataset([["a", "b"], ["b"], ["c", "b", "d"], ["c", "d"], ["e"], ["e"], ["e"]])
-    order = popular_order(dataset.select(np.array([2, 3, 4])))
+    order = dataset.select(np.array([2, 3, 4])).by_popularity
     names = dataset.values("title", order)
     assert set(names[:2]) == {"c", "d"}
     assert set(names[2:4]) == {"b", "e"}
     assert names[4] == "a"
 
 
-def test_popular_order_of_equal_counts_is_not_that_of_ids(make_dataset):
+def test_popularity_order_of_equal_counts_is_not_that_of_ids(make_dataset):
     dataset = make_dataset([[f"{t:03}" for t in range(200)]])
-    order = popular_order(dataset)
+    order = dataset.by_popularity
     assert sorted(order) == list(range(200))
     assert abs(np.corrcoef(order, np.arange(200))[0, 1]) < 0.3
 
@@ -351,7 +350,7 @@ def submitted(mixed, tmp_path_factory):
     write_challenge(folder / "challenge.json", mixed, split(mixed, 20).test)
     public = read_challenge(folder / "challenge.json", mixed)
     empty = np.empty((len(public), 0), np.int32)
-    ids = complete(empty, public.queries, popular_order(mixed))
+    ids = complete(empty, public.queries, mixed.by_popularity)
     return public, [mixed.values("uri", row) for row in ids]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import SegueError
 from core.evaluation import metrics
-from core.evaluation.challenge import complete, popular_order, split
+from core.evaluation.challenge import complete, split
 from core.evaluation.leaderboard import LABELS, Leaderboard, System, evaluate, render
 from core.progress import Progress
 from core.retrieval.base import Recommendations
@@ -78,7 +78,7 @@ def test_known_systems_have_known_figures(leaderboard):
 def test_short_lists_are_completed_by_popularity_but_not_for_candidate_recall(leaderboard, parts):
     row = next(row for row in leaderboard.rows if row.name == "silent")
     empty = np.empty((len(parts.test), 0), np.int32)
-    full = complete(empty, parts.test.queries, popular_order(parts.train))
+    full = complete(empty, parts.test.queries, parts.train.by_popularity)
     judged = metrics.judge(full, parts.test.hidden)
     assert row.overall["r_precision"].value == pytest.approx(
         metrics.r_precision(judged, parts.train.artist).mean()

@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -95,11 +96,11 @@ class ListedTrack:
     line: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class ListedPlaylist:
     """One playlist of a list; `problems` are the rows and fields that were skipped."""
 
-    title: str | None
+    title: str | None = None
     tracks: list[ListedTrack] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -167,7 +168,7 @@ def read(paths: Sequence[Path], progress: Progress = SILENT) -> Iterator[Batch]:
         As `parse_file`, or if there is no list at all. A file of a folder that names no track is
         only noted.
     """
-    files = [file for path in paths for file in _files(path)]
+    files = _distinct_names([file for path in paths for file in _files(path)])
     rows = _BatchRows()
     for name, file in progress.track(files, "Reading lists"):
         playlists = _parse_file(_content(file, name), name)
@@ -178,7 +179,8 @@ def read(paths: Sequence[Path], progress: Progress = SILENT) -> Iterator[Batch]:
             if len(rows.entries) >= ENTRIES_A_BATCH:
                 yield rows.batch()
                 rows = _BatchRows()
-    yield rows.batch()
+    if rows.playlists:
+        yield rows.batch()
 
 
 class _BatchRows:
@@ -220,7 +222,13 @@ def _files(path: Path) -> list[tuple[str, Path]]:
     )
     if not files:
         raise SegueError(f"{path}: the folder holds no list ({', '.join(SUFFIXES)}).")
-    return [(str(file.relative_to(path)), file) for file in files]
+    return [(file.relative_to(path).as_posix(), file) for file in files]
+
+
+def _distinct_names(files: Sequence[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """The whole path for a name where two files share it: a name is the playlist's id."""
+    times = Counter(name for name, _ in files)
+    return [(name if times[name] == 1 else str(file), file) for name, file in files]
 
 
 def _content(file: Path, name: str) -> bytes:
@@ -238,11 +246,10 @@ def _parse_file(data: bytes, name: str) -> list[ListedPlaylist]:
         )
     text = _decode(data, name)
     _check_lines(text, name, MOST_FILE_LINES, "split it")
-    title = PurePath(name).stem.replace("_", " ").strip() or None
-    return [
-        ListedPlaylist(playlist.title or title, playlist.tracks, playlist.problems)
-        for playlist in _parse(text, name)
-    ]
+    playlists = _parse(text, name)
+    for playlist in playlists:
+        playlist.title = playlist.title or _tidy(PurePath(name).stem.replace("_", " "))
+    return playlists
 
 
 def _decode(data: bytes, name: str) -> str:
@@ -279,7 +286,7 @@ def _is_binary(data: bytes) -> bool:
 
 
 def _check_lines(text: str, name: str, most: int, remedy: str) -> None:
-    lines = text.count("\n") + 1
+    lines = max(text.count("\n"), text.count("\r")) + 1
     if lines > most:
         raise SegueError(f"{name}: {lines:,} lines are more than the {most:,} allowed; {remedy}.")
 
@@ -342,7 +349,7 @@ class _Playlist:
         duration: str | float | None = None,
         in_ms: bool = True,
     ) -> None:
-        """Add a track if it can be identified; `duration` is m:ss or a number (see below)."""
+        """Add a track if it can be identified; for `duration` see `_milliseconds`."""
         title, artist, album = _tidy(title), _tidy(artist), _tidy(album)
         if not uri and not (title and artist):
             kind = "rows without a Spotify track id or a title and an artist, skipped"
@@ -363,8 +370,8 @@ def _tidy(text: str | None) -> str | None:
 def _milliseconds(duration: str | float | None, in_ms: bool) -> int | None:
     """Milliseconds of m:ss, h:mm:ss or a number.
 
-    Where the unit is not given, numbers below 10,000 are seconds: no track lasts under ten seconds
-    as often as one is given in seconds, and none lasts three hours.
+    Where the unit is not given, numbers below 10,000 are seconds: few tracks last less than ten
+    seconds or more than three hours.
     """
     text = str(duration if duration is not None else "").strip()
     if not text:
@@ -428,7 +435,7 @@ def _artist_and_title(line: str) -> tuple[str, str] | None:
 
 def _m3u(text: str, name: str) -> list[ListedPlaylist]:
     """M3U: each path ends a track; `#EXTINF:seconds,Artist - Title` before it names it."""
-    playlist, title = _Playlist(name), None
+    playlist = _Playlist(name)
     seconds = label = album = ""
     line = 0
 
@@ -445,7 +452,7 @@ def _m3u(text: str, name: str) -> list[ListedPlaylist]:
                 end(line, "")
             seconds, label, line = info[1], info[2], number
         elif upper.startswith("#PLAYLIST:"):
-            title = _tidy(content[len("#PLAYLIST:") :])
+            playlist.listed.title = _tidy(content[len("#PLAYLIST:") :])
         elif upper.startswith("#EXTALB:"):
             album = content[len("#EXTALB:") :]
         elif content and not content.startswith("#"):
@@ -453,7 +460,7 @@ def _m3u(text: str, name: str) -> list[ListedPlaylist]:
             seconds = label = ""
     if label:
         end(line, "")
-    return [ListedPlaylist(title, playlist.listed.tracks, playlist.listed.problems)]
+    return [playlist.listed]
 
 
 def _stem(path: str) -> str:
@@ -475,7 +482,6 @@ class _Xspf:
     def __init__(self, name: str) -> None:
         self._name = name
         self._playlist = _Playlist(name)
-        self._title: str | None = None
         self._path: tuple[str, ...] = ()
         self._text: list[str] = []
         self._fields: dict[str, list[str]] = {}
@@ -495,9 +501,7 @@ class _Xspf:
                 f"{self._name}, line {error.lineno}: broken XML ({expat.ErrorString(error.code)}); "
                 "the file may be truncated: export it again."
             ) from error
-        return ListedPlaylist(
-            self._title, self._playlist.listed.tracks, self._playlist.listed.problems
-        )
+        return self._playlist.listed
 
     def _doctype(self, *_: object) -> None:
         raise SegueError(
@@ -521,7 +525,7 @@ class _Xspf:
         content = "".join(self._text).strip()
         self._text.clear()
         if self._path == ("playlist", "title"):
-            self._title = content or None
+            self._playlist.listed.title = content or None
         elif self._path == self._TRACK:
             _add_spiff(self._playlist, self._line, self._fields)
             self._fields = {}
@@ -618,7 +622,7 @@ def _csv(text: str, name: str) -> list[ListedPlaylist]:
             playlist.problem("rows with more fields than the header, skipped", line)
         else:
             _add_row(playlist, line, {key: _cell(row, at) for key, at in columns.items()}, in_ms)
-    return [playlist.listed for playlist in playlists.values()] or [ListedPlaylist(None)]
+    return [playlist.listed for playlist in playlists.values()] or [ListedPlaylist()]
 
 
 def _add_row(playlist: _Playlist, line: int, cells: dict[str, str], in_ms: bool) -> None:

@@ -7,6 +7,7 @@ parsed again by Python, which says what is wrong where, and keeps every row that
 import io
 import json
 import zipfile
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +29,15 @@ LARGEST_SLICE = 512 * 2**20
 LARGEST_RATIO = 200
 """A zip member that unpacks to more than this many times its size is refused: JSON playlists
 compress 4- to 12-fold."""
+
+_UNPACKING = (
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    EOFError,
+    RuntimeError,  # encrypted
+    NotImplementedError,  # a compression that Python lacks
+)
 
 _TRACK = pa.struct(
     [
@@ -147,7 +157,7 @@ def _read_member(path: Path, info: zipfile.ZipInfo) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(info) as member:
             return member.read(LARGEST_SLICE + 1)
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+    except _UNPACKING as error:
         raise SegueError(f"{path.name}: {info.filename} cannot be unpacked ({error}).") from error
 
 
@@ -203,7 +213,7 @@ def _flatten(playlists: pa.StructArray, problems: list[Problem]) -> Batch:
 def _repair(name: str, content: bytes, problems: list[Problem]) -> list[dict[str, Any]]:
     """Parse a slice that Arrow refused: keep its sound rows, note the others."""
     try:
-        document = json.loads(content)
+        document = json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise SegueError(
             f"{name}: not UTF-8 text (byte {error.start:,}); is it a JSON slice?"

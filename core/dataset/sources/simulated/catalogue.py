@@ -261,9 +261,9 @@ class Catalogue:
         def normal(name: str) -> np.ndarray:
             """Half from the artist, the rest from the song and a little from the recording."""
             return (
-                0.6 * self.noise.normal(name, artist, np.uint64(1))
-                + 0.75 * self.noise.normal(name, root, np.uint64(2))
-                + 0.28 * self.noise.normal(name, tracks, np.uint64(3))
+                0.6 * self.noise.normal(name, artist, 1)
+                + 0.75 * self.noise.normal(name, root, 2)
+                + 0.28 * self.noise.normal(name, tracks, 3)
             )
 
         def share(name: str, mean: np.ndarray, spread: float) -> np.ndarray:
@@ -336,7 +336,13 @@ class Catalogue:
 
     def missing(self, tracks: np.ndarray) -> dict[str, np.ndarray]:
         """Which fields nobody knows of each track, bool arrays by field name."""
-        shares = {"genre": 0.12, "year": 0.04, "popularity": 0.03, "album": 0.02, "duration_ms": 0.01}
+        shares = {
+            "genre": 0.12,
+            "year": 0.04,
+            "popularity": 0.03,
+            "album": 0.02,
+            "duration_ms": 0.01,
+        }
         gaps = {
             field: self.noise.uniform(f"no {field}", tracks) < share
             for field, share in shares.items()

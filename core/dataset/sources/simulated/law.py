@@ -4,8 +4,8 @@ The expected number of playlists that hold the track of rank r, of n in the cata
 
     rate(r) = (tail(r)^-b + top^-b)^(-1/b) (1 - r / (n + 1)),    tail(r) = c (n / r)^a:
 
-a power law of exponent a that bends towards the most playlists any track reaches, over decades where
-b is small, and falls off at the catalogue's end as in the generalised beta law of ranks
+a power law of exponent a that bends towards the most playlists any track reaches, over decades
+where b is small, and falls off at the catalogue's end as in the generalised beta law of ranks
 (Martinez-Mekler et al. 2009, doi:10.1371/journal.pone.0004791). The number itself is Poisson.
 a, b and the top's share of playlists were fitted to the facts below by least squares on logarithms;
 n and c follow from the numbers of distinct tracks and of entries. At full size every fact is met
@@ -113,8 +113,9 @@ class CountLaw:
 
     def _bins(self) -> tuple[np.ndarray, np.ndarray]:
         """Representative ranks and how many ranks each stands for: exact for the first 1,000."""
-        edges = np.geomspace(1_000, self.size + 1, 2_000) if self.size > 1_000 else []
-        edges = np.unique(np.concatenate([np.arange(1, min(self.size, 1_000) + 2), edges]) // 1)
+        head = np.arange(1.0, min(self.size, 1_000) + 2)
+        tail = np.floor(np.geomspace(head[-1], self.size + 1, 2_000))
+        edges = np.unique(np.concatenate([head, tail]))
         return np.sqrt(edges[:-1] * (edges[1:] - 1)), np.diff(edges)
 
 
@@ -140,8 +141,8 @@ def count_law(playlists: int, tracks: int) -> CountLaw:
     entries = playlists * lengths_for(tracks).mean
     if tracks > entries / 4:
         raise SegueError(
-            f"{playlists} playlists have some {entries:.0f} entries, too few for {tracks} different "
-            f"tracks: ask for more playlists or for at most {entries / 4:.0f} tracks."
+            f"{playlists} playlists have some {entries:.0f} entries, too few for {tracks} "
+            f"different tracks: ask for more playlists or for at most {entries / 4:.0f} tracks."
         )
     top = max(_TOP_SHARE * playlists, _LEAST_TOP_TO_MEAN * entries / tracks)
 

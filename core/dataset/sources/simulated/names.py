@@ -45,7 +45,9 @@ def _pieces(pattern: str) -> tuple[str, ...]:
 def combinations(pattern: str) -> int:
     """How many different phrases a pattern has; a pool used twice gives two different words."""
     pools = _pieces(pattern)[1::2]
-    return math.prod(len(POOLS[pool]) - pools[:place].count(pool) for place, pool in enumerate(pools))
+    return math.prod(
+        len(POOLS[pool]) - pools[:place].count(pool) for place, pool in enumerate(pools)
+    )
 
 
 def phrases(pattern: str, serial: np.ndarray) -> pa.Array:
@@ -163,7 +165,9 @@ class Names:
             ((drawn - _OWN_WORDS) / (1 - _OWN_WORDS) * len(TITLES)).astype(int),
         )
         songs = compose(self._title_patterns, which, roots)
-        small = _LOWER_CASE[style] & (self._noise.uniform("case", self._catalogue.artist[roots]) < 0.5)
+        small = _LOWER_CASE[style] & (
+            self._noise.uniform("case", self._catalogue.artist[roots]) < 0.5
+        )
         return pc.if_else(pa.array(small), pc.utf8_lower(songs), songs)
 
     def _marks(self, marks: Sequence[str], tracks: np.ndarray) -> pa.Array:

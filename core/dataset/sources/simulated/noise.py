@@ -9,6 +9,9 @@ from functools import cache
 
 import numpy as np
 
+Keys = np.ndarray | int
+"""Integers; several broadcast against each other."""
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
@@ -41,7 +44,7 @@ class Noise:
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def bits(self, purpose: str, *keys: np.ndarray) -> np.ndarray:
+    def bits(self, purpose: str, *keys: Keys) -> np.ndarray:
         """64 random bits for each element of the broadcast integer keys, uint64."""
         state = np.full(np.broadcast_shapes(*(np.shape(key) for key in keys)), _GOLDEN)
         state *= np.uint64(_start(self._seed, purpose) | 1)
@@ -50,17 +53,17 @@ class Noise:
             state = _mixed(state)
         return state
 
-    def uniform(self, purpose: str, *keys: np.ndarray) -> np.ndarray:
+    def uniform(self, purpose: str, *keys: Keys) -> np.ndarray:
         """Uniform on the open interval (0, 1), float64."""
         return ((self.bits(purpose, *keys) >> np.uint64(11)) + 0.5) * 2.0**-53
 
-    def normal(self, purpose: str, *keys: np.ndarray) -> np.ndarray:
+    def normal(self, purpose: str, *keys: Keys) -> np.ndarray:
         """Standard normal, float64."""
         from scipy.special import ndtri
 
         return ndtri(self.uniform(purpose, *keys))
 
-    def choice(self, weights: np.ndarray, purpose: str, *keys: np.ndarray) -> np.ndarray:
+    def choice(self, weights: np.ndarray, purpose: str, *keys: Keys) -> np.ndarray:
         """Indices drawn in proportion to weights of shape (n,), int64."""
         shares = np.cumsum(weights) / np.sum(weights)
         return np.searchsorted(shares[:-1], self.uniform(purpose, *keys), side="right")

@@ -1,0 +1,323 @@
+"""The command line: `python -m core --help`."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.errors import SegueError
+from core.progress import Progress, on_terminal
+from core.workspace import Workspace
+
+app = typer.Typer(
+    help="Segue: what should play next?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Name = Annotated[str, typer.Option("--dataset", help="Dataset of the workspace.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+
+
+class _State:
+    workspace: Workspace
+
+
+@app.callback()
+def main(
+    workspace: Annotated[
+        Path | None,
+        typer.Option(help="Folder of datasets.", envvar="SEGUE_WORKSPACE", file_okay=False),
+    ] = None,
+) -> None:
+    """Continue playlists, and look inside every model that does."""
+    _State.workspace = Workspace(workspace)
+
+
+@contextmanager
+def _reported() -> Iterator[Progress]:
+    with on_terminal() as progress:
+        yield progress
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _print_json(value: Any) -> None:
+    _say(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+@app.command(name="import")
+def import_(
+    source: Annotated[str, typer.Argument(help="mpd | tidytuesday | list | auto")],
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders.")],
+    name: Annotated[str, typer.Option(help="Name of the new dataset.")],
+    as_json: Json = False,
+) -> None:
+    """Read playlists into a dataset."""
+    from core.dataset.library import import_dataset
+
+    with _reported() as progress:
+        manifest = import_dataset(_State.workspace, name, source, paths, progress)
+    _show_manifest(manifest, as_json)
+
+
+@app.command()
+def simulate(
+    name: Annotated[str, typer.Option(help="Name of the new dataset.")],
+    playlists: Annotated[int, typer.Option(min=1)] = 4_000,
+    tracks: Annotated[int, typer.Option(min=1)] = 12_000,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Invent a dataset, the same for the same numbers."""
+    from core.dataset.library import simulate_dataset
+
+    with _reported() as progress:
+        manifest = simulate_dataset(_State.workspace, name, playlists, tracks, seed, progress)
+    _show_manifest(manifest, as_json)
+
+
+@app.command()
+def features(
+    path: Annotated[Path, typer.Argument(help="CSV or Parquet of audio features.")],
+    dataset: Name,
+    as_json: Json = False,
+) -> None:
+    """Join an audio-feature table, by id, then by title and artist."""
+    from core.dataset.audio_features import join_features
+    from core.dataset.library import open_writable
+
+    with _reported() as progress:
+        report = join_features(open_writable(_State.workspace, dataset), path, progress)
+    if as_json:
+        _print_json(asdict(report))
+        return
+    _say(
+        f"{report.table}: {report.rows:,} rows; {report.by_id:,} tracks found by id, "
+        f"{report.by_name:,} by title and artist."
+    )
+    _say(f"Tracks with audio features: {report.before:.1%} before, {report.after:.1%} now.")
+    _say_changes(report.problems.get("changes", []))
+
+
+@app.command()
+def datasets(as_json: Json = False) -> None:
+    """List the datasets of the workspace."""
+    from core.dataset.library import open_dataset
+
+    manifests = [open_dataset(_State.workspace, n).manifest for n in _State.workspace.names()]
+    if as_json:
+        _print_json(manifests)
+        return
+    rows = [
+        [
+            manifest["name"],
+            "simulated" if manifest["simulated"] else manifest["source"],
+            *(f"{manifest['counts'][kind]:,}" for kind in ("playlists", "entries", "tracks")),
+            manifest["licence"] or "not stated",
+        ]
+        for manifest in manifests
+    ]
+    _table(["dataset", "source", "playlists", "entries", "tracks", "licence"], rows)
+
+
+@app.command()
+def models(
+    dataset: Annotated[str | None, typer.Option(help="Only this dataset.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the trained models."""
+    from core.dataset.library import open_dataset
+    from core.training.train import cards
+
+    names = [dataset] if dataset else _State.workspace.names()
+    trained = {name: cards(open_dataset(_State.workspace, name)) for name in names}
+    if as_json:
+        _print_json({name: [asdict(card) for card in found] for name, found in trained.items()})
+        return
+    rows = [
+        [name, card.model, f"{card.seconds:.1f} s", f"{card.peak_mb:.0f} MB", card.trained]
+        for name, found in trained.items()
+        for card in found
+    ]
+    _table(["dataset", "model", "fit", "peak memory", "trained"], rows)
+
+
+@app.command()
+def train(
+    dataset: Name,
+    models: Annotated[str, typer.Option(help="a,b,… or all")] = "all",
+    preset: Annotated[str, typer.Option(help="fast | full")] = "full",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Fit models on a dataset, and compute its map."""
+    from core.dataset.library import open_dataset, open_writable
+    from core.training.train import chosen_models
+    from core.training.train import train as train_models
+
+    names = chosen_models(models)
+    open_dataset(_State.workspace, dataset)
+    with _reported() as progress:
+        opened = open_writable(_State.workspace, dataset)
+        trained = train_models(opened, names, preset, seed, progress)
+    if as_json:
+        _print_json([asdict(card) for card in trained])
+        return
+    rows = [[card.model, f"{card.seconds:.1f} s", f"{card.peak_mb:.0f} MB"] for card in trained]
+    _table(["model", "fit", "peak memory"], rows)
+
+
+@app.command()
+def evaluate(
+    dataset: Name,
+    holdout: Annotated[int, typer.Option(min=1, help="Held-out playlists.")] = 400,
+    seed: Seed = 0,
+    validation: Annotated[
+        bool, typer.Option(help="Measure on validation playlists, for choosing settings.")
+    ] = False,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Also write this file.")] = None,
+) -> None:
+    """Measure every trained model, refitted, on held-out playlists in ten categories."""
+    from core.dataset.library import open_dataset, open_writable
+    from core.evaluation.leaderboard import render
+    from core.training.evaluate import evaluate_models, store_leaderboard
+
+    opened = open_dataset(_State.workspace, dataset)
+    with _reported() as progress:
+        board = evaluate_models(opened, holdout, seed, on_validation=validation, progress=progress)
+    if not validation:
+        store_leaderboard(open_writable(_State.workspace, dataset), board)
+    if json_path:
+        board.save(json_path)
+    _say(render(board))
+
+
+@app.command()
+def submit(
+    dataset: Name,
+    challenge: Annotated[Path, typer.Argument(help="The challenge's JSON file.")],
+    out: Annotated[Path, typer.Argument(help="CSV to write.")],
+    model: Annotated[str, typer.Option(help="fusion, or a model's name.")] = "fusion",
+    team: Annotated[str, typer.Option(help="Name in the first row.")] = "segue",
+    email: Annotated[str, typer.Option(help="Address in the first row.")] = "segue@example.org",
+) -> None:
+    """Write 500 tracks for each playlist of a challenge file, in its format."""
+    from core.dataset.library import open_dataset
+    from core.training.submit import write_answers
+
+    opened = open_dataset(_State.workspace, dataset)
+    with _reported() as progress:
+        report = write_answers(opened, challenge, out, model, team, email, progress)
+    _say(
+        f"{out}: 500 tracks for each of {report.playlists:,} playlists; "
+        f"{report.unknown_seeds:,} of {report.seeds:,} seeds are not in {dataset}."
+    )
+
+
+@app.command(name="continue")
+def continue_(
+    dataset: Name,
+    seed_track: Annotated[
+        list[str] | None, typer.Option(help='Uri, link, or "Artist - Title"; repeat it.')
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="The playlist's title.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=500, help="Tracks to add.")] = 20,
+    model: Annotated[str, typer.Option(help="fusion, or a model's name.")] = "fusion",
+    as_json: Json = False,
+) -> None:
+    """Say what plays next."""
+    from core.dataset.library import open_dataset
+    from core.dataset.matching import Matcher
+    from core.dataset.sources.lists import parse_text
+    from core.recommender import Recommender
+    from core.training.train import load_models
+
+    opened = open_dataset(_State.workspace, dataset)
+    listed = parse_text("\n".join(seed_track)) if seed_track else []
+    report = Matcher(opened).match([track for playlist in listed for track in playlist.tracks])
+    recommender = Recommender(opened, load_models(opened))
+    missing = [row.listed for row in report.rows if row.track < 0]
+    found = recommender.continue_playlist(
+        report.tracks, title, k, model=model, unknown=len(missing)
+    )
+    columns = {name: opened.values(name, found.tracks) for name in ("title", "artist_name", "uri")}
+    if as_json:
+        _print_json(
+            {
+                "seeds": [int(track) for track in report.tracks],
+                "unknown_seeds": [asdict(track) for track in missing],
+                "notes": found.notes,
+                "tracks": [
+                    {"rank": i + 1, "score": float(found.scores[i])}
+                    | {name: values[i] for name, values in columns.items()}
+                    for i in range(len(found.tracks))
+                ],
+            }
+        )
+        return
+    if opened.manifest["simulated"]:
+        _say(f"{dataset} is simulated: its tracks and artists are invented.")
+    for note in found.notes:
+        _say(note)
+    for track in missing:
+        _say(f"Not found: {track.artist or '?'} - {track.title or track.uri}")
+    rows = [
+        [str(i + 1), columns["artist_name"][i] or "?", columns["title"][i] or "?"]
+        for i in range(len(found.tracks))
+    ]
+    _table(["", "artist", "title"], rows)
+
+
+def _show_manifest(manifest: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        _print_json(manifest)
+        return
+    counts = manifest["counts"]
+    _say(
+        f"{manifest['name']}: {counts['playlists']:,} playlists, {counts['entries']:,} entries, "
+        f"{counts['tracks']:,} tracks, {counts['artists']:,} artists, from "
+        f"{manifest['cleaning']['rows_read']:,} rows."
+    )
+    _say_changes(manifest["cleaning"]["changes"])
+
+
+def _say_changes(changes: Sequence[dict[str, Any]]) -> None:
+    """What cleaning dropped or changed, with the first example of each."""
+    for change in changes:
+        example = f" (first: {change['examples'][0]})" if change["examples"] else ""
+        _say(f"  {change['what']}: {change['count']:,}{example}")
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell; nothing is cut."""
+    if not rows:
+        _say("None yet.")
+        return
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        _say("  ".join(cells).rstrip())
+
+
+def run() -> None:
+    """Run the command line; a SegueError is one sentence on stderr and exit code 2."""
+    try:
+        app()
+    except SegueError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    run()

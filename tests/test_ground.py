@@ -1,2 +1,0 @@
-def test_fixture(planted):
-    assert planted.n_playlists == 240 and planted.n_tracks == 120
