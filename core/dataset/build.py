@@ -35,7 +35,6 @@ EXAMPLES = 5
 CHUNK_ENTRIES = 4_000_000
 _CONTROL = r"[\x00-\x1f\x7f]"
 
-_IDENTITY = "coalesce(nullif(uri, ''), minted('track', normal(artist) || chr(31) || normal(title)))"
 _STAGE = f"""
 CREATE TABLE playlists (source_id VARCHAR, title VARCHAR, followers BIGINT, modified BIGINT,
     length INTEGER, playlist INTEGER);
@@ -44,6 +43,7 @@ CREATE TABLE tracks (staged INTEGER, identity UBIGINT,
 CREATE TEMP MACRO tidy(x) AS
     nullif(trim(CASE WHEN regexp_matches(x, '{_CONTROL}')
         THEN regexp_replace(x, '{_CONTROL}+', ' ', 'g') ELSE x END), '');
+CREATE TEMP MACRO name_key(artist, title) AS normal(artist) || chr(31) || normal(title);
 CREATE TEMP MACRO minted(kind, x) AS 'segue:' || kind || ':' || left(md5(x), 16);
 """
 
@@ -223,9 +223,11 @@ def _read(stage: _Stage, batches: Iterable[Batch], report: CleaningReport) -> No
         report.add_problems(batch.problems)
         report.rows += len(batch.entries)
         playlist, track = _distinct_entries(batch.entries, report)
-        rows, code = np.unique(track, return_inverse=True)
-        staged = _stage_tracks(stage, batch.entries.take(pa.array(rows)))
-        stage.entries.write(staged[code].astype(np.int32).tobytes())
+        is_first = np.zeros(len(batch.entries), bool)
+        is_first[track] = True
+        staged = _stage_tracks(stage, batch.entries, np.flatnonzero(is_first))
+        code = np.cumsum(is_first) - 1
+        stage.entries.write(staged[code[track]].astype(np.int32).tobytes())
         lengths = np.bincount(playlist, minlength=len(batch.playlists))
         _stage_playlists(stage, batch.playlists, lengths)
 
@@ -239,13 +241,21 @@ def _distinct_entries(entries: pa.Table, report: CleaningReport) -> tuple[np.nda
     playlist = entries["playlist"].to_numpy().astype(np.int64)
     known = track >= 0
     report.add("rows without a track", int((~known).sum()))
-    order = np.lexsort((entries["position"].to_numpy(), playlist))
+    order = _in_order(playlist, entries["position"].to_numpy())
     order = order[known[order]]
     playlist, track = playlist[order], track[order]
     pairs = pa.array(playlist * len(entries) + track)
     first = _first_of_each(pairs.dictionary_encode().indices.to_numpy())
     report.add("repeats inside a playlist, first kept", len(track) - len(first))
     return playlist[first], track[first]
+
+
+def _in_order(playlist: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Rows by playlist and position; sources mostly yield them so already."""
+    place = playlist << 32 | position
+    if (place[1:] >= place[:-1]).all():
+        return np.arange(len(place))
+    return np.argsort(place, kind="stable")
 
 
 def _first_of_each(codes: np.ndarray) -> np.ndarray:
@@ -260,7 +270,7 @@ def _tracks_of(entries: pa.Table) -> np.ndarray:
     A track is its uri; without one, its artist and title as they are compared.
     """
     identity = entries["uri"]
-    if identity.null_count or pc.any(pc.equal(identity, "")).as_py():
+    if not _all_have_uris(entries):
         identity = pc.coalesce(
             pc.if_else(pc.equal(identity, ""), None, identity),
             _names(entries),
@@ -280,18 +290,20 @@ def _names(entries: pa.Table) -> pa.ChunkedArray:
     return pa.chunked_array([pc.binary_join_element_wise(artist, title, "\x1f")])
 
 
-def _stage_tracks(stage: _Stage, tracks: pa.Table) -> np.ndarray:
-    """Stage the tracks that are new; the staged number of each, int32."""
-    present = [name for name in TRACK_FIELDS.names if tracks[name].null_count < len(tracks)]
-    absent = [name for name in ("uri", "title", "artist") if name not in present]
-    missing = "".join(f", NULL::VARCHAR AS {name}" for name in absent)
-    if not present:
+def _stage_tracks(stage: _Stage, entries: pa.Table, rows: np.ndarray) -> np.ndarray:
+    """Stage the tracks of these rows that are new; the staged number of each, int32."""
+    if not len(rows):
         return np.empty(0, np.int32)
-    stage.database.register("batch", tracks.select(present))
+    present = [name for name in TRACK_FIELDS.names if entries[name].null_count < len(entries)]
+    uri = "uri"
+    if not _all_have_uris(entries):
+        present = list(dict.fromkeys(["uri", "title", "artist", *present]))
+        uri = "coalesce(nullif(uri, ''), minted('track', name_key(artist, title)))"
+    stage.database.register("batch", entries.select(present).take(pa.array(rows)))
     stage.database.execute(
         f"""CREATE OR REPLACE TEMP TABLE arrived AS
-        SELECT *, hash({_IDENTITY}) AS identity, row_number() OVER () AS row
-        FROM (SELECT *{missing} FROM batch)"""
+        SELECT * REPLACE ({uri} AS uri), hash({uri}) AS identity, row_number() OVER () AS row
+        FROM batch"""
     )
     stage.database.execute(
         f"""INSERT INTO tracks BY NAME
@@ -300,6 +312,11 @@ def _stage_tracks(stage: _Stage, tracks: pa.Table) -> np.ndarray:
         FROM arrived WHERE identity NOT IN (SELECT identity FROM tracks)"""
     )
     return stage.column("SELECT staged FROM arrived JOIN tracks USING (identity) ORDER BY row")
+
+
+def _all_have_uris(entries: pa.Table) -> bool:
+    uri = entries["uri"]
+    return not uri.null_count and not pc.any(pc.equal(uri, "")).as_py()
 
 
 def _stage_playlists(stage: _Stage, playlists: pa.Table, lengths: np.ndarray) -> None:
@@ -352,16 +369,15 @@ def _number_tracks(stage: _Stage, kept: np.ndarray, report: CleaningReport) -> N
         stage.count(f"tracks WHERE regexp_matches(concat(title, artist, album), '{_CONTROL}')"),
     )
     stage.database.execute(
-        f"""CREATE TABLE named AS
-        SELECT staged, playlists, artist, {_IDENTITY} AS uri, coalesce(song(title), uri) AS song,
-            coalesce(nullif(artist_uri, ''), minted('artist', normal(artist)),
-                     'segue:artist:of:' || {_IDENTITY}) AS artist_uri
+        """CREATE TABLE named AS
+        SELECT staged, playlists, artist, uri, coalesce(song(title), uri) AS song,
+            CASE WHEN artist_uri <> '' THEN artist_uri
+                WHEN normal(artist) <> '' THEN minted('artist', normal(artist))
+                ELSE 'segue:artist:of:' || uri END AS artist_uri,
+            coalesce(trim(title), '') = '' AS untitled
         FROM tracks JOIN counted USING (staged) WHERE playlists > 0"""
     )
-    report.add(
-        "tracks without a title",
-        stage.count("tracks JOIN named USING (staged) WHERE tidy(title) IS NULL"),
-    )
+    report.add("tracks without a title", stage.count("named WHERE untitled"))
     stage.database.execute(
         """CREATE TABLE artists AS
         SELECT artist_uri AS uri, tidy(arg_max(artist, playlists)) AS name,

@@ -24,7 +24,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -88,6 +88,9 @@ class Words(NamedTuple):
 
     words: tuple[str, ...]
     extras: tuple[str, ...] = ()
+
+
+_NONE = Words(())
 
 
 def analyse(text: str) -> Words:
@@ -163,8 +166,8 @@ def _spellings(chunk: str, parts: list[str]) -> list[str]:
 
 _BATCH = 20_000  # names
 _HEAP = 128_000_000  # bytes the writer may hold before it writes a segment
-_NAME_FIELDS = ("title", "artist")
-_ALL_FIELDS = (*_NAME_FIELDS, "album")
+_FIELDS = ("name", "title", "artist", "album")  # name: title and artist
+_HEAD, _IN_HEAD = 1 << 16, "head"  # ids searched first, and what marks them
 _STARTS = 3  # characters; beginnings up to here are indexed as terms, being of too many words
 
 
@@ -207,16 +210,12 @@ def _column(texts: Any) -> Any:
 def _write(folder: Path, columns: Sequence[Any], progress: Progress, label: str) -> None:
     """Write `folder/names`, and `folder/words` to correct typos with.
 
-    The columns are those of `_ALL_FIELDS`, or the first few of them.
+    The columns are titles, artists and albums, or the first of these.
     """
-    fields = (*_ALL_FIELDS, *map(_starts_of, _ALL_FIELDS), "size")
-    texts = dict.fromkeys(fields, "whitespace")
-    searcher = _write_documents(folder / "names", texts, _name_documents(columns, progress, label))
-    counts: Counter[str] = Counter()
-    for field in _NAME_FIELDS:
-        counts.update(dict(searcher.terms_with_prefix(field, "")))
-    words = sorted(counts, key=lambda word: (-counts[word], word))
-    documents = ({"word": word} for word in words if len(word) >= _TYPO_FROM)
+    fields = dict.fromkeys((*_FIELDS, *map(_starts_of, _FIELDS), "marks"), "whitespace")
+    searcher = _write_documents(folder / "names", fields, _name_documents(columns, progress, label))
+    words = sorted(searcher.terms_with_prefix("name", ""), key=lambda term: (-term[1], term[0]))
+    documents = ({"word": word} for word, _ in words if len(word) >= _TYPO_FROM)
     _write_documents(folder / "words", {"word": "raw"}, documents)
 
 
@@ -225,25 +224,35 @@ def _name_documents(
 ) -> Iterator[Mapping[str, str]]:
     for start in progress.track(range(0, len(columns[0]), _BATCH), label):
         texts = [column.slice(start, _BATCH).to_pylist() for column in columns]
-        for song, *row in zip(song_title(texts[0]), *texts, strict=True):
-            yield _name_document([analyse(text or "") for text in row], analyse(song))
+        rows = zip(song_title(texts[0]), *texts, strict=True)
+        for number, (song, *row) in enumerate(rows, start):
+            title, artist, album, *_ = [*(analyse(text or "") for text in row), _NONE, _NONE]
+            marks = _sizes(title, analyse(song), artist)
+            if number < _HEAD:
+                marks.add(_IN_HEAD)
+            yield {**_terms(title, artist, album), "marks": " ".join(marks)}
 
 
-def _name_document(names: Sequence[Words], song: Words) -> dict[str, str]:
-    """Fields of one name: its words, their beginnings, and how many words there are.
+def _terms(title: Words, artist: Words, album: Words) -> dict[str, str]:
+    """The words of each field, and their beginnings."""
+    fields = {"title": {*chain(*title)}, "artist": {*chain(*artist)}, "album": {*chain(*album)}}
+    fields["name"] = fields["title"] | fields["artist"]
+    starts = {
+        _starts_of(field): {word[:length] for word in words for length in range(1, _STARTS + 1)}
+        for field, words in fields.items()
+    }
+    return {field: " ".join(words) for field, words in (fields | starts).items() if words}
 
-    A title counts with and without its version mark.
+
+def _sizes(title: Words, song: Words, artist: Words) -> set[str]:
+    """How many words the title, the artist's name, and both together have.
+
+    The title counts with and without its version mark.
     """
-    document: dict[str, str] = {}
-    for field, name in zip(_ALL_FIELDS, names, strict=False):
-        terms = name.words + name.extras
-        starts = {term[:length] for term in terms for length in range(1, _STARTS + 1)}
-        document |= {field: " ".join(terms), _starts_of(field): " ".join(starts)}
-    artist = names[1].words if len(names) > 1 else ()
-    sizes = {f"a{len(artist)}"}
-    for title in (names[0].words, song.words):
-        sizes |= {f"t{len(title)}", f"b{len({*title, *artist})}"}
-    return document | {"size": " ".join(sizes)}
+    sizes = {f"a{len(artist.words)}"}
+    for words in (title.words, song.words):
+        sizes |= {f"t{len(words)}", f"b{len({*words, *artist.words})}"}
+    return sizes
 
 
 def _starts_of(field: str) -> str:
@@ -272,14 +281,15 @@ def _write_documents(
         writer.add_document(document)
     writer.commit()
     writer.wait_merging_threads()
+    index.reload()
+    searcher = index.searcher()
     for file in folder.iterdir():
         # tantivy makes some files readable for their owner alone, and leaves its locks.
         if file.suffix == ".lock":
             file.unlink()
         else:
             file.chmod(0o644)
-    index.reload()
-    return index.searcher()
+    return searcher
 
 
 # --- searching ---
@@ -380,14 +390,14 @@ class _Names:
         """Each tier, the fields it looks in, and how many names found before make it needless."""
         exact: list[_Word] = [partial(self._exact, word) for word in words]
         typed: list[_Word] = [*exact[:-1], partial(self._beginning, words[-1])]
-        yield partial(self._all, exact), _NAME_FIELDS, limit
-        yield partial(self._all, typed), _NAME_FIELDS, limit
-        yield partial(self._all, typed), _ALL_FIELDS, limit
+        yield partial(self._all, exact), ("name",), limit
+        yield partial(self._all, typed), ("name",), limit
+        yield partial(self._all, typed), ("name", "album"), limit
         few = min(limit, max(FEW // len(words), 1))
         near = self._with_typos(words, typed, most=1)
-        yield partial(self._one_typo, near, typed), _NAME_FIELDS, few
+        yield partial(self._one_typo, near, typed), ("name",), few
         far = self._with_typos(words, typed, most=2)
-        yield partial(self._all, far), _NAME_FIELDS, few
+        yield partial(self._all, far), ("name",), few
 
     def _ranked(self, tier: _Words, fields: _Fields, n_words: int, limit: int) -> list[int]:
         """The ids of a tier, best first: at least the first `limit` of them.
@@ -395,10 +405,20 @@ class _Names:
         Whoever is among these is among the `limit` smallest ids that match, or among the `limit`
         smallest that match as a whole.
         """
-        places = {number: number + 1.0 for number, _ in self._names.first(tier(fields), limit)}
-        whole = self._names.first(self._whole(tier, n_words), limit)
-        places |= {number: (number + 1) / WHOLE for number, _ in whole}
+        places = {number: number + 1.0 for number in self._first(tier(fields), limit)}
+        whole = self._first(self._whole(tier, n_words), limit)
+        places |= {number: (number + 1) / WHOLE for number in whole}
         return sorted(places, key=places.__getitem__)
+
+    def _first(self, query: "Query", limit: int) -> list[int]:
+        """The smallest ids that match; the head has them all where matches abound."""
+        head = self._make.boolean_query(
+            [(self._must, query), (self._must, self._exact(_IN_HEAD, "marks"))]
+        )
+        found = self._names.first(head, limit)
+        if len(found) < limit:
+            found = self._names.first(query, limit)
+        return [number for number, _ in found]
 
     # One word.
 
@@ -458,8 +478,8 @@ class _Names:
         """These words and no others: in the title, in the artist's name, or in both together."""
 
         def only(kind: str, fields: _Fields) -> "Query":
-            size = self._exact(f"{kind}{n_words}", "size")
+            size = self._exact(f"{kind}{n_words}", "marks")
             return self._make.boolean_query([(self._must, words(fields)), (self._must, size)])
 
-        kinds = [only("t", ("title",)), only("a", ("artist",)), only("b", _NAME_FIELDS)]
+        kinds = [only("t", ("title",)), only("a", ("artist",)), only("b", ("name",))]
         return self._make.boolean_query([(self._should, kind) for kind in kinds])

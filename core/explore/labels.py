@@ -11,8 +11,11 @@ GRID = 48
 CHARACTER, LINE = 0.022, 0.075
 """Size of a letter on a map drawn some 600 pixels high, in map units (the map is 2 wide)."""
 
-CANDIDATES = 5
-"""Dense spots tried for one text."""
+REACH = 1.1
+"""Half a side of that grid, in map units: a map lies within -1 to 1, but for a few stray points."""
+
+CANDIDATES, APART = 4, 3
+"""Dense spots tried for one text, at most, and how many cells around each are skipped."""
 
 
 class Label(NamedTuple):
@@ -112,20 +115,26 @@ def _density(points: np.ndarray) -> np.ndarray:
     """Points per cell of the grid over -1.1 to 1.1, smoothed over neighbouring cells."""
     from scipy.ndimage import gaussian_filter
 
-    extent = [[-1.1, 1.1], [-1.1, 1.1]]
-    counts, _, _ = np.histogram2d(points[:, 0], points[:, 1], GRID, extent)
+    counts, _, _ = np.histogram2d(points[:, 0], points[:, 1], GRID, [[-REACH, REACH]] * 2)
     return gaussian_filter(counts, 1.0)
 
 
 def _spots(points: np.ndarray, everything: np.ndarray) -> list[tuple[float, float, float]]:
-    """The best cells for a text as (score, x, y): its density there times its share of all."""
+    """Peaks for a text as (score, x, y): its density there times its share of all points there."""
     own = _density(points)
     score = own**2 / np.maximum(everything, 1e-9)
-    cells = np.argsort(score, axis=None)[::-1][:CANDIDATES]
-    centres = np.linspace(-1.1, 1.1, 2 * GRID + 1)[1::2]
-    columns, rows = np.unravel_index(cells, score.shape)
-    return [
-        (float(score[column, row]), float(centres[column]), float(centres[row]))
-        for column, row in zip(columns, rows, strict=True)
-        if score[column, row] > 0
-    ]
+    centres = np.linspace(-REACH, REACH, 2 * GRID + 1)[1::2]
+    found: list[tuple[float, float, float]] = []
+    while len(found) < CANDIDATES:
+        column, row = np.unravel_index(score.argmax(), score.shape)
+        height = float(score[column, row])
+        if height <= 0 or (found and height < found[0][0] / 3):
+            break
+        columns = slice(max(column - APART, 0), column + APART + 1)
+        rows = slice(max(row - APART, 0), row + APART + 1)
+        weights = own[columns, rows]
+        x = float(weights.sum(axis=1) @ centres[columns] / weights.sum())
+        y = float(weights.sum(axis=0) @ centres[rows] / weights.sum())
+        found.append((height, x, y))
+        score[columns, rows] = 0
+    return found

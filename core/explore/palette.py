@@ -53,4 +53,6 @@ class Palette:
 def palette(dark: bool = False) -> Palette:
     """The colours for a light or a dark page."""
     colours = json.loads(PALETTE.read_text(encoding="utf-8"))["dark" if dark else "light"]
-    return Palette(**{k: tuple(v) if isinstance(v, list) else v for k, v in colours.items()})
+    for name in ("categorical", "sequential", "diverging"):
+        colours[name] = tuple(colours[name])
+    return Palette(**colours)

@@ -65,7 +65,7 @@ class Comparison:
 
     @property
     def favours(self) -> str | None:
-        """ "power_law" or the alternative where the difference is significant, else None."""
+        """The better one: "power_law", the alternative, or None without a clear difference."""
         if self.ratio is None or self.p_value is None or self.p_value >= SIGNIFICANT:
             return None
         return "power_law" if self.ratio > 0 else self.alternative

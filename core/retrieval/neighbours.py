@@ -45,6 +45,8 @@ class PlaylistKNN(RetrievalModel):
         popularity_power: float = 0.4
         vote_power: float = 2.0
 
+    params: Params
+
     def _fit(self, dataset: Dataset, seed: int, progress: Progress) -> None:
         self._restore({}, dataset)
 
@@ -127,6 +129,8 @@ class ItemKNN(RetrievalModel):
         shrink: float = 0.5
         length_power: float = 0.25
         popularity_power: float = 0.4
+
+    params: Params
 
     def _fit(self, dataset: Dataset, seed: int, progress: Progress) -> None:
         # Equally similar tracks are cut off at k in the order of their numbers. Ids must not be

@@ -23,9 +23,9 @@ class Titles(RetrievalModel):
     Titles are compared as `core.dataset.text.normalise` leaves them, by the cosine of their
     character n-grams, which meets spelling and inflection, in TF-IDF weights. A playlist of the
     same title has similarity 1. All playlists of the k nearest titles vote with their similarity
-    raised to a power, and a track's score is its share of the votes, 0 to 1. A title that
-    resembles none, or in a script that none is in, gets no answer. Nothing is stored that the
-    dataset does not hold.
+    raised to a power. A track's score is its share of the votes times count^popularity: mostly
+    the order of tracks that have equal votes. A title that resembles none, or in a script that
+    none is in, gets no answer. Nothing is stored that the dataset does not hold.
     """
 
     name = "titles"
@@ -46,11 +46,16 @@ class Titles(RetrievalModel):
             Similarity from which on a title counts as alike, 0 to 1.
         vote_power : float
             How much more the vote of a playlist with a nearer title counts.
+        popularity : float
+            How much more a popular track's share counts; negative for less.
         """
 
         neighbours: int = 200
         least: float = 0.1
         vote_power: float = 3.0
+        popularity: float = 0.05
+
+    params: Params
 
     def _fit(self, dataset: Dataset, seed: int, progress: Progress) -> None:
         self._restore({}, dataset)
@@ -59,20 +64,24 @@ class Titles(RetrievalModel):
         return {}
 
     def _restore(self, arrays: dict[str, np.ndarray], dataset: Dataset) -> None:
-        texts = np.array(normalise(dataset.playlists.titles), object)
-        titled = np.flatnonzero(texts != "")
-        titles, title_of = np.unique(texts[titled], return_inverse=True)
-        self._bearers = sparse.csr_array(
-            (np.ones(len(titled), np.float32), (title_of, titled)), (len(titles), len(texts))
-        )
+        texts = normalise(dataset.playlists.titles)
+        titled = [playlist for playlist, text in enumerate(texts) if text]
+        number: dict[str, int] = {}
+        title_of = [number.setdefault(texts[playlist], len(number)) for playlist in titled]
+        ones = np.ones(len(titled), np.float32)
+        self._bearers = sparse.csr_array((ones, (title_of, titled)), (len(number), len(texts)))
         self._held = incidence(dataset.playlists)
-        self._ngrams = Ngrams(titles)
-        self._titles = self._ngrams.vectors(titles).T.tocsr()
+        counts = np.maximum(dataset.counts, 1).astype(np.float32)
+        self._popularity = counts**self.params.popularity
+        self._ngrams = Ngrams(list(number))
+        self._titles = self._ngrams.vectors(list(number)).T.tocsr()
 
     def _scores(self, queries: Queries) -> sparse.csr_array:
         similarity = self._ngrams.vectors(normalise(queries.titles)) @ self._titles
         nearest = keep_nearest(similarity, self.params.neighbours, self.params.least)
-        return as_shares(nearest @ self._bearers, self.params.vote_power) @ self._held
+        votes = as_shares(nearest @ self._bearers, self.params.vote_power) @ self._held
+        votes.data *= self._popularity[votes.indices]
+        return votes
 
 
 class Ngrams:

@@ -27,7 +27,9 @@ CROSSOVER_SHARE = 0.22
 
 _VERSION_SHARE = 0.07
 _ARTIST_SIZE = (1.45, 1.05)
-"""Lognormal number of tracks of an artist: median 4, mean 8, as in the Million Playlist Dataset."""
+"""Lognormal number of tracks of an artist: median 4, mean 7 (Million Playlist Dataset: 7.6)."""
+_GUESTS = (0.30, 0.10)
+"""Shares of artists who are also heard as of another style of their family, and of any."""
 _FEWEST_IN_CELL = 6
 _CHUNK = 1 << 18
 
@@ -190,14 +192,26 @@ class Catalogue:
 
     @cached_property
     def scenes(self) -> tuple[Layout, Layout]:
-        """Two orders of the artists of each style: style by style, artists side by side."""
-        return self._scene("scene"), self._scene("other scene")
+        """Two orders of artists, style by style; in the second some are guests in other styles."""
+        return self._scene("scene", self.style), self._scene("other scene", self._guest_style())
 
-    def _scene(self, purpose: str) -> Layout:
-        artists = np.lexsort((self.noise.uniform(purpose, self.artists), self.style))
+    def _scene(self, purpose: str, style: np.ndarray) -> Layout:
+        artists = np.lexsort((self.noise.uniform(purpose, self.artists), style))
         order = np.argsort(np.argsort(artists)[self.artist], kind="stable")
-        style = self.style[self.artist]
-        return _layout(order, self.home, style, len(STYLE_NAMES), self.artist)
+        return _layout(order, self.home, style[self.artist], len(STYLE_NAMES), self.artist)
+
+    def _guest_style(self) -> np.ndarray:
+        """Where artists are also at home: in their style, its family, or anywhere."""
+        stays, in_family = 1 - sum(_GUESTS), _GUESTS[0]
+        drawn = self.noise.uniform("guest", self.artists)
+        style = self.noise.choice(_SHARES, "guest anywhere", self.artists)
+        style[drawn < stays] = self.style[drawn < stays]
+        guests = (drawn >= stays) & (drawn < stays + in_family)
+        for family in range(len(FAMILY_NAMES)):
+            rows = np.flatnonzero(guests & (FAMILY_OF_STYLE[self.style] == family))
+            shares = np.where(family == FAMILY_OF_STYLE, _SHARES, 0)
+            style[rows] = self.noise.choice(shares, "guest in family", self.artists[rows])
+        return style
 
     @cached_property
     def eras(self) -> Layout:

@@ -14,6 +14,7 @@ within 9 %.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -101,22 +102,24 @@ class CountLaw:
 
     def expected_entries(self) -> float:
         """Expected entries of all playlists together."""
-        rank, width = self._bins()
+        rank, width = _bins(self.size)
         return float(width @ self.at(rank))
 
     def expected_tracks(self, at_least: int = 1) -> float:
         """Expected number of tracks that occur in at least so many playlists."""
         from scipy.special import gammainc  # P(Poisson(x) >= k) is gammainc(k, x)
 
-        rank, width = self._bins()
+        rank, width = _bins(self.size)
         return float(width @ gammainc(at_least, self.at(rank)))
 
-    def _bins(self) -> tuple[np.ndarray, np.ndarray]:
-        """Representative ranks and how many ranks each stands for: exact for the first 1,000."""
-        head = np.arange(1.0, min(self.size, 1_000) + 2)
-        tail = np.floor(np.geomspace(head[-1], self.size + 1, 2_000))
-        edges = np.unique(np.concatenate([head, tail]))
-        return np.sqrt(edges[:-1] * (edges[1:] - 1)), np.diff(edges)
+
+@lru_cache(1)
+def _bins(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Representative ranks and how many ranks each stands for: exact for the first 1,000."""
+    head = np.arange(1.0, min(size, 1_000) + 2)
+    tail = np.floor(np.geomspace(head[-1], size + 1, 1_000))
+    edges = np.unique(np.concatenate([head, tail]))
+    return np.sqrt(edges[:-1] * (edges[1:] - 1)), np.diff(edges)
 
 
 def count_law(playlists: int, tracks: int) -> CountLaw:
@@ -147,7 +150,7 @@ def count_law(playlists: int, tracks: int) -> CountLaw:
     top = max(_TOP_SHARE * playlists, _LEAST_TOP_TO_MEAN * entries / tracks)
 
     def law_of(size: int) -> CountLaw:
-        scale = _bisect(lambda c: CountLaw(size, np.exp(c), top).expected_entries(), entries, -30.0)
+        scale = _bisect(lambda c: CountLaw(size, np.exp(c), top).expected_entries(), entries, -12.0)
         return CountLaw(size, float(np.exp(scale)), top)
 
     # The larger the catalogue, the more of it occurs at all.
@@ -157,10 +160,11 @@ def count_law(playlists: int, tracks: int) -> CountLaw:
 
 def _bisect(rising: Callable[[float], float], target: float, low: float) -> float:
     """Where a rising function of a logarithm reaches the target, at or above `low`."""
-    high = low + 1.0
-    while rising(high) < target:
-        low, high = high, high + 1.0
-    for _ in range(25):
+    step = 1.0
+    while rising(low + step) < target:
+        low, step = low + step, 2 * step
+    high = low + step
+    for _ in range(22):
         middle = (low + high) / 2
         if rising(middle) < target:
             low = middle

@@ -61,7 +61,7 @@ class Habit:
 
 
 HABITS = {
-    "style": Habit(0.44, 0.85, (0.03, 0.20), (0.5, 0.3, 0.2), 0.40, (4, 3, 2, 1), own_hits=0.5),
+    "style": Habit(0.44, 0.85, (0.03, 0.20), (0.35, 0.35, 0.3), 0.40, (4, 3, 2, 1), own_hits=0.5),
     "artist": Habit(0.08, 0.5, (0.02, 0.10), (0, 1, 0), 0.05, (0, 0, 1, 3), own_hits=0.5),
     "era": Habit(0.16, 1.1, (0.03, 0.20), (1, 0, 0), 0.16, own_hits=0.8, hits_width=0.4),
     "mood": Habit(0.22, 1.1, (0.02, 0.12), (0.5, 0.5, 0), 0.45),
@@ -97,6 +97,8 @@ class Themes:
         Numbers of the playlists in the whole simulation.
     kind : int64 array, shape (n,)
         Index into `KINDS`.
+    layout : int64 array, shape (n,)
+        Where the theme's windows are: the layouts' order is scenes, eras, moods.
     place : float64 array, shape (n, 3)
         Where on its layout each window of the theme is centred.
     counts : int64 array, shape (n, 5)
@@ -105,6 +107,7 @@ class Themes:
 
     ids: np.ndarray
     kind: np.ndarray
+    layout: np.ndarray
     place: np.ndarray
     counts: np.ndarray
 
@@ -158,7 +161,10 @@ class Listeners:
             self._near(kind, place),
             place[:, 1:],
         )
-        return Themes(ids, kind, place, self._counts(ids, kind))
+        scene = (noise.uniform("which scene", ids) < 0.5).astype(np.int64)
+        # In the order of KINDS.
+        layout = np.choose(kind, [scene, scene, _ERAS_LAYOUT, _MOODS_LAYOUT, scene])
+        return Themes(ids, kind, layout, place, self._counts(ids, kind))
 
     def _near(self, kind: np.ndarray, place: np.ndarray) -> np.ndarray:
         """Further places in the first one's family, or its mood; uniform over all playlists."""
@@ -198,9 +204,7 @@ class Listeners:
     def _windows(self, themes: Themes) -> _Windows:
         noise, kind, shape = self._noise, themes.kind, themes.counts.shape
         layout = np.zeros(shape, dtype=np.int64)
-        scene = (noise.uniform("which scene", themes.ids) < 0.5).astype(np.int64)
-        own = np.choose(kind, [scene, 0, _ERAS_LAYOUT, _MOODS_LAYOUT, scene])
-        layout[:, _THEME] = own[:, None]
+        layout[:, _THEME] = themes.layout[:, None]
         layout[:, _HITS] = _HITS_LAYOUT
         place = np.zeros(shape)
         place[:, _THEME] = themes.place
@@ -382,9 +386,9 @@ class Listeners:
         return pairs[order][last] % n_artists
 
     def _titles(self, themes: Themes, artist: np.ndarray, begun: np.ndarray) -> list[str | None]:
-        scene, _, eras, moods, _ = self._layouts
+        scene, other_scene, eras, moods, _ = self._layouts
         place = themes.place[:, 0]
-        style = scene.region_at(place)
+        style = np.where(themes.layout == 1, other_scene.region_at(place), scene.region_at(place))
         topics = zip(
             [KINDS[kind] for kind in themes.kind],
             [STYLE_NAMES[number] for number in style],

@@ -118,7 +118,7 @@ POOLS: dict[str, tuple[str, ...]] = {
         "Quintero Salvatierra Montoya-Ríos Barrientos Echeverría Palacios Arrieta "
         "Figueroa-Luz Zambrano Castañeda Villalobos-Mar Iturbide Peñalver Mondragón "
         "Bustamante Lozano-Vega Carvalhal Teixeira Vasconcelos Amorim Belmonte Alcántara "
-        "Urrutia Santoro-Gil Cervantes-Rey Olmedo Del Valle-Sosa Requena Bermúdez Sarmiento "
+        "Urrutia Santoro-Gil Cervantes-Rey Olmedo Valle-Sosa Requena Bermúdez Sarmiento "
         "Avellaneda Casillas Monteverde Riquelme Abascal Tavares-Nunes"
     ),
     "latin_group": _words(
@@ -223,7 +223,7 @@ POOLS: dict[str, tuple[str, ...]] = {
         "Alley Cat"
     ),
     "blues_word": _words(
-        "Blues | Levee | Crossroad | Boxcar | Muddy Water | Mojo | Freight Train | "
+        "Backwater | Levee | Crossroad | Boxcar | High Water | Mojo | Freight Train | "
         "Lonesome Whistle | Landlord | Rooster | Jailhouse Key | Rattlesnake | Bad Luck | "
         "Worried Mind | Delta Moon | Empty Bed"
     ),
