@@ -279,6 +279,28 @@ def continue_(
     _table(["", "artist", "title"], rows)
 
 
+@app.command()
+def bench(
+    tracks: Annotated[int, typer.Option(min=1_000, help="Tracks to search.")] = 2_000_000,
+    slices: Annotated[int, typer.Option(min=4, help="Slices to import.")] = 40,
+    as_json: Json = False,
+) -> None:
+    """Measure speed against peers, in one run."""
+    from core.bench.imports import import_benchmark
+    from core.bench.search import search_benchmark
+
+    with _reported() as progress:
+        imported = import_benchmark(slices, progress=progress)
+        searched = search_benchmark(tracks, progress=progress)
+    if as_json:
+        _print_json({"import": imported, "search": searched})
+        return
+    for name, figures in (("import", imported), ("search", searched)):
+        _say(name)
+        for key, value in figures.items():
+            _say(f"  {key:24} {value:,.2f}" if isinstance(value, float) else f"  {key:24} {value:,}")
+
+
 def _show_manifest(manifest: dict[str, Any], as_json: bool) -> None:
     if as_json:
         _print_json(manifest)

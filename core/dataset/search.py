@@ -21,7 +21,6 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain, pairwise
@@ -49,6 +48,7 @@ _MAX_WORD = 40  # characters; longer words match by their beginning
 _TYPO_FROM, _TWO_TYPOS_FROM = 3, 8  # characters
 _UNFINISHED_TYPO_FROM = 4  # characters; shorter beginnings with a typo match nearly anything
 _CORRECTIONS = 20  # words
+_ABUNDANT = 2  # words; queries up to here may match a large part of all names
 
 # --- words ---
 
@@ -168,7 +168,7 @@ _BATCH = 20_000  # names
 _HEAP = 128_000_000  # bytes the writer may hold before it writes a segment
 _FIELDS = ("name", "title", "artist", "album")  # name: title and artist
 _HEAD, _IN_HEAD = 1 << 16, "head"  # ids searched first, and what marks them
-_STARTS = 3  # characters; beginnings up to here are indexed as terms, being of too many words
+_STARTS = 2  # characters; beginnings up to here are indexed as terms, being of too many words
 
 
 def build_index(
@@ -294,11 +294,8 @@ def _write_documents(
 
 # --- searching ---
 
-_Fields = tuple[str, ...]
 _Word = Callable[[str], "Query"]
 """From a field to the query for the names that have the word in it."""
-_Words = Callable[[_Fields], "Query"]
-"""From fields to the query for the names that have the words in any of them."""
 
 
 class SearchIndex:
@@ -379,48 +376,44 @@ class _Names:
         words = analyse(text[:_MAX_QUERY]).words[:_MAX_QUERY_WORDS]
         if not words or limit < 1:
             return []
-        found: dict[int, None] = {}
-        for tier, fields, enough in self._tiers(words, limit):
-            if len(found) >= enough:
-                break
-            found |= dict.fromkeys(self._ranked(tier, fields, len(words), limit + len(found)))
-        return list(found)[:limit]
-
-    def _tiers(self, words: _Fields, limit: int) -> Iterator[tuple[_Words, _Fields, int]]:
-        """Each tier, the fields it looks in, and how many names found before make it needless."""
         exact: list[_Word] = [partial(self._exact, word) for word in words]
         typed: list[_Word] = [*exact[:-1], partial(self._beginning, words[-1])]
-        yield partial(self._all, exact), ("name",), limit
-        yield partial(self._all, typed), ("name",), limit
-        yield partial(self._all, typed), ("name", "album"), limit
         few = min(limit, max(FEW // len(words), 1))
-        near = self._with_typos(words, typed, most=1)
-        yield partial(self._one_typo, near, typed), ("name",), few
-        far = self._with_typos(words, typed, most=2)
-        yield partial(self._all, far), ("name",), few
+        tiers: tuple[tuple[int, Callable[[int], list[int]]], ...] = (
+            (limit, lambda n: self._ranked(exact, n)),
+            (limit, lambda n: self._ranked(typed, n)),
+            (limit, lambda n: self._first(self._in_album_too(typed), n)),
+            (few, lambda n: self._first(self._one_typo(words, exact, False), n)),
+            (few, lambda n: self._first(self._one_typo(words, typed, True), n)),
+            (few, lambda n: self._first(self._any_typos(words, typed), n)),
+        )
+        found: dict[int, None] = {}
+        for enough, tier in tiers:
+            if len(found) < enough:
+                found |= dict.fromkeys(tier(limit + len(found)))
+        return list(found)[:limit]
 
-    def _ranked(self, tier: _Words, fields: _Fields, n_words: int, limit: int) -> list[int]:
-        """The ids of a tier, best first: at least the first `limit` of them.
+    def _ranked(self, words: Sequence[_Word], limit: int) -> list[int]:
+        """The ids of names with all the words, best first: at least the first `limit` of them.
 
         Whoever is among these is among the `limit` smallest ids that match, or among the `limit`
         smallest that match as a whole.
         """
-        places = {number: number + 1.0 for number in self._first(tier(fields), limit)}
-        whole = self._first(self._whole(tier, n_words), limit)
-        places |= {number: (number + 1) / WHOLE for number in whole}
+        first = self._first_in_head if len(words) <= _ABUNDANT else self._first
+        places = {number: number + 1.0 for number in first(self._all(words, "name"), limit)}
+        places |= {number: (number + 1) / WHOLE for number in first(self._whole(words), limit)}
         return sorted(places, key=places.__getitem__)
 
     def _first(self, query: "Query", limit: int) -> list[int]:
-        """The smallest ids that match; the head has them all where matches abound."""
-        head = self._make.boolean_query(
-            [(self._must, query), (self._must, self._exact(_IN_HEAD, "marks"))]
-        )
-        found = self._names.first(head, limit)
-        if len(found) < limit:
-            found = self._names.first(query, limit)
-        return [number for number, _ in found]
+        """The smallest ids that match."""
+        return [number for number, _ in self._names.first(query, limit)]
 
-    # One word.
+    def _first_in_head(self, query: "Query", limit: int) -> list[int]:
+        """The same, found sooner where matches abound."""
+        found = self._first(self._and(query, self._exact(_IN_HEAD, "marks")), limit)
+        return found if len(found) == limit else self._first(query, limit)
+
+    # One word in one field.
 
     def _exact(self, word: str, field: str) -> "Query":
         return self._make.term_query(self._names.schema, field, word, index_option="basic")
@@ -430,56 +423,61 @@ class _Names:
             return self._exact(word, _starts_of(field))
         return self._make.fuzzy_term_query(self._names.schema, field, word, distance=0, prefix=True)
 
-    def _with_typos(self, words: _Fields, typed: Sequence[_Word], most: int) -> list[_Word]:
-        """Each word as typed or corrected; the last one may be unfinished."""
-        last = len(words) - 1
-        return [
-            partial(self._any_of, [right, *self._corrections(word, most, i == last)])
-            for i, (word, right) in enumerate(zip(words, typed, strict=True))
-        ]
-
-    def _corrections(self, word: str, most: int, unfinished: bool) -> list[_Word]:
-        """The most frequent words that differ by one typo, or by up to `most` from a long one."""
+    def _corrected(self, word: str, typos: int, unfinished: bool) -> "Query":
+        """Names with one of the most frequent words that are so many typos away at most."""
         if len(word) < _TYPO_FROM or word.isdigit():
-            return []
+            return self._make.empty_query()
         query = self._make.fuzzy_term_query(
             self._words.schema,
             "word",
             word,
-            distance=most if len(word) >= _TWO_TYPOS_FROM else 1,
+            distance=typos,
             prefix=unfinished and len(word) >= _UNFINISHED_TYPO_FROM,
         )
         found = self._words.first(query, _CORRECTIONS)
-        return [partial(self._exact, self._words.stored(at, "word")) for _, at in found]
+        corrections = {self._words.stored(address, "word") for _, address in found} - {word}
+        return self._or(self._exact(correction, "name") for correction in corrections)
 
-    # Several words, in several fields.
+    # Several words.
 
-    def _any_of(self, words: Sequence[_Word], field: str) -> "Query":
-        return self._make.boolean_query([(self._should, word(field)) for word in words])
+    def _all(self, words: Sequence[_Word], field: str) -> "Query":
+        return self._and(*(word(field) for word in words))
 
-    def _in_any(self, word: _Word, fields: _Fields) -> "Query":
-        return self._make.boolean_query([(self._should, word(field)) for field in fields])
-
-    def _all(self, words: Sequence[_Word], fields: _Fields) -> "Query":
-        return self._make.boolean_query(
-            [(self._must, self._in_any(word, fields)) for word in words]
-        )
-
-    def _one_typo(self, near: Sequence[_Word], right: Sequence[_Word], fields: _Fields) -> "Query":
-        """All words right but for one, and that one nearly."""
-        return self._make.boolean_query(
-            [
-                (self._should, self._all([*right[:i], word, *right[i + 1 :]], fields))
-                for i, word in enumerate(near)
-            ]
-        )
-
-    def _whole(self, words: _Words, n_words: int) -> "Query":
+    def _whole(self, words: Sequence[_Word]) -> "Query":
         """These words and no others: in the title, in the artist's name, or in both together."""
+        kinds = (("t", "title"), ("a", "artist"), ("b", "name"))
+        return self._or(
+            self._and(self._all(words, field), self._exact(f"{kind}{len(words)}", "marks"))
+            for kind, field in kinds
+        )
 
-        def only(kind: str, fields: _Fields) -> "Query":
-            size = self._exact(f"{kind}{n_words}", "marks")
-            return self._make.boolean_query([(self._must, words(fields)), (self._must, size)])
+    def _in_album_too(self, words: Sequence[_Word]) -> "Query":
+        return self._and(*(self._or((word("name"), word("album"))) for word in words))
 
-        kinds = [only("t", ("title",)), only("a", ("artist",)), only("b", ("name",))]
-        return self._make.boolean_query([(self._should, kind) for kind in kinds])
+    def _one_typo(self, words: Sequence[str], right: Sequence[_Word], unfinished: bool) -> "Query":
+        """All words right but for one, and that one corrected; the last may be unfinished."""
+        last = len(words) - 1
+        queries = [word("name") for word in right]
+        return self._or(
+            self._and(
+                *queries[:i], self._corrected(word, 1, unfinished and i == last), *queries[i + 1 :]
+            )
+            for i, word in enumerate(words)
+        )
+
+    def _any_typos(self, words: Sequence[str], typed: Sequence[_Word]) -> "Query":
+        """Each word as typed or corrected."""
+        last = len(words) - 1
+        typos = [2 if len(word) >= _TWO_TYPOS_FROM else 1 for word in words]
+        return self._and(
+            *(
+                self._or((match("name"), self._corrected(word, typos[i], i == last)))
+                for i, (word, match) in enumerate(zip(words, typed, strict=True))
+            )
+        )
+
+    def _and(self, *queries: "Query") -> "Query":
+        return self._make.boolean_query([(self._must, query) for query in queries])
+
+    def _or(self, queries: Iterable["Query"]) -> "Query":
+        return self._make.boolean_query([(self._should, query) for query in queries])

@@ -144,7 +144,7 @@ def map_figure(
 
     The first traces depend on everything but `overlays`, which come after them, and `uirevision`
     never changes: zoom and selection survive another seed. Every point carries its track id as
-    `customdata`.
+    `customdata`, those of overlays too: a selection may name a track twice.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def map_figure(
         traces = _continuous_traces(points, colour, colours)
     else:
         traces = [points.trace(points.placed, "Tracks", colours.categorical[0], showlegend=False)]
-    layout = _layout(colours, height, margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    layout = _layout(colours, height, margin={"l": 0, "r": 0, "t": 0, "b": 0, "pad": 0})
     bare = {"visible": False, "range": [-MAP_REACH, MAP_REACH]}
     layout |= {
         "uirevision": "map",
@@ -173,6 +173,9 @@ def map_figure(
         "clickmode": "event+select",
         "xaxis": bare,
         "yaxis": bare | {"scaleanchor": "x"},
+        # Upright, the buttons stand clear of the legend.
+        "modebar": layout["modebar"] | {"orientation": "v"},
+        "legend": layout["legend"] | {"itemsizing": "constant"},
         "newselection": {"line": {"color": colours.ink, "width": 1.5, "dash": "dot"}},
     }
     if isinstance(colour, Categories):
@@ -184,7 +187,7 @@ def map_figure(
         text = escape(label.text, quote=False)
         placement.take(_text_box(text, label.x * MAP_PX, label.y * MAP_PX, "center"))
         figure.add_annotation(
-            x=label.x, y=label.y, text=text, showarrow=False, font=_over_points(colours, 500)
+            x=label.x, y=label.y, text=text, showarrow=False, font=_over_points(colours, 600)
         )
     for overlay in overlays:
         _add_overlay(figure, overlay, points.coordinates, colours, placement)
@@ -335,22 +338,18 @@ class _Points:
 def _categorical_traces(
     points: _Points, colour: Categories, colours: Palette
 ) -> list[go.Scattergl]:
-    """A trace for each of the most frequent categories; the rest and the unknown in grey below."""
+    """A trace for each of the most frequent categories, above the rest and the unknown in grey."""
     values = np.array([value if value is not None else "" for value in colour.values])
     values = values[points.placed]
     names, sizes = np.unique(values[values != ""], return_counts=True)
     frequent = names[np.argsort(-sizes, kind="stable")][: len(colours.categorical)]
-    grey = {"Other": ~np.isin(values, frequent) & (values != ""), "Not known": values == ""}
-    below = [
-        points.trace(points.placed[mask], name, colours.other, legendrank=rank)
-        for rank, (name, mask) in enumerate(grey.items(), 2_000)
-        if mask.any()
-    ]
+    rest = ~np.isin(values, frequent)
+    below = points.trace(points.placed[rest], "Other, unknown", colours.other, legendrank=2_000)
     above = [
         points.trace(points.placed[values == name], escape(str(name), quote=False), hue)
         for name, hue in zip(frequent, colours.categorical, strict=False)
     ]
-    return below + above
+    return [below, *above] if rest.any() else above
 
 
 def _continuous_traces(points: _Points, colour: Scale, colours: Palette) -> list[go.Scattergl]:
@@ -501,13 +500,20 @@ class _LogChart:
         self._figure.add_vline(fit.x_min, line={"color": colours.muted, "width": 1, "dash": "dot"})
         across, _ = self._pixels(fit.x_min, 1)
         right, top = CURVE_PX
-        corner = f"exponent {fit.exponent:.2f} \u00b1 {fit.standard_error:.2f}"
+        corner = f"power law, exponent {fit.exponent:.2f} \u00b1 {fit.standard_error:.2f}"
         self._placement.take(
-            _text_box(corner, right, top - LINE_PX / 2, "right"),
+            _text_box(corner, right, top - 1.5 * LINE_PX, "right"),
             Box(across - 2, 0, across + 2, top),
         )
         self._figure.add_annotation(
-            x=1, xref="paper", xanchor="right", y=1, yref="paper", text=corner, showarrow=False
+            x=1,
+            xref="paper",
+            xanchor="right",
+            y=1,
+            yref="paper",
+            yshift=-LINE_PX,
+            text=corner,
+            showarrow=False,
         )
         start = f"x_min = {fit.x_min:,}"
         self._placement.take(_text_box(start, across + 6, top - LINE_PX / 2, "left"))
@@ -529,7 +535,8 @@ class _LogChart:
             if group:
                 self._add_group(kind, name, group)
             if kind != "continuation":
-                for mark, x, y in group[:NAMED_MARKS]:
+                # From the right, each name has free room above the names that are there.
+                for mark, x, y in sorted(group[:NAMED_MARKS], key=lambda place: -place[1]):
                     self._add_name(mark, x, y)
 
     def _add_group(self, kind: Kind, name: str, group: list[tuple[Mark, float, float]]) -> None:
@@ -562,7 +569,7 @@ class _LogChart:
 
     def _add_name(self, mark: Mark, x: float, y: float) -> None:
         """Write the name above its mark, at the lowest free height, with a line down to it."""
-        text = _short(mark.name)
+        text = _short(mark.name, 22)
         across, up = self._pixels(x, y)
         for rise in np.arange(20.0, CURVE_PX[1] - up, LINE_PX):
             label = _text_box(text, across + 3, up + rise, "left")
@@ -609,7 +616,8 @@ def _layout(colours: Palette, height: int, **more: Any) -> dict[str, Any]:
         "paper_bgcolor": clear,
         "plot_bgcolor": clear,
         "font": {"color": colours.ink, "size": FONT_PX},
-        "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
+        "margin": {"l": 8, "r": 12, "t": 8, "b": 8, "pad": 0},
+        "modebar": {"bgcolor": clear, "color": colours.muted, "activecolor": colours.ink},
         "dragmode": False,
         "hovermode": "closest",
         "hoverlabel": {
@@ -624,7 +632,6 @@ def _layout(colours: Palette, height: int, **more: Any) -> dict[str, Any]:
             "xanchor": "left",
             "y": 1.01,
             "yanchor": "bottom",
-            "itemsizing": "constant",
             "font": {"color": colours.ink},
             "bgcolor": clear,
         },
@@ -667,7 +674,7 @@ def _log_axis(values: np.ndarray, limits: tuple[float, float]) -> dict[str, Any]
 
 
 def _log_ticks(low: float, high: float) -> np.ndarray:
-    """The decades from `low` to `high`, both positive; 1, 2 and 5 of each if they span hardly one."""
+    """The decades between two positive numbers; 1, 2 and 5 of each if they span hardly one."""
     steps = (1,) if high >= 10 * low else (1, 2, 5)
     decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     ticks = np.outer(decades, steps).ravel()
@@ -676,7 +683,7 @@ def _log_ticks(low: float, high: float) -> np.ndarray:
 
 def _over_points(colours: Palette, weight: int) -> dict[str, Any]:
     """A font with a halo of the page's colour, legible over points."""
-    halo = ", ".join(f"0 0 {radius}px {colours.background}" for radius in (2, 3, 4))
+    halo = ", ".join(f"0 0 {radius}px {colours.background}" for radius in (1, 2, 2, 3, 4))
     return {"color": colours.ink, "size": FONT_PX, "weight": weight, "shadow": halo}
 
 

@@ -63,8 +63,8 @@ def cluster_labels(
     coordinates: np.ndarray,
     texts: Sequence[str | None],
     *,
-    limit: int = 24,
-    min_points: int = 8,
+    limit: int = 20,
+    min_points: int = 20,
 ) -> list[Label]:
     """Each text once, where its points are dense and mostly its own.
 

@@ -151,8 +151,11 @@ def _tsne(unit: np.ndarray, seed: int, progress: Progress) -> np.ndarray:
 
     progress.update("Laying out the map")
     perplexity = min(30.0, (len(unit) - 1) / 3)
-    # On vectors of length 1 Euclidean neighbours are cosine neighbours.
-    return TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(unit)
+    # On vectors of length 1 Euclidean neighbours are cosine neighbours. Half of the default
+    # iterations take half the time and are as trustworthy on playlists.
+    return TSNE(
+        2, perplexity=perplexity, init="pca", max_iter=500, random_state=seed
+    ).fit_transform(unit)
 
 
 def _umap(unit: np.ndarray, seed: int, progress: Progress) -> np.ndarray:

@@ -22,7 +22,7 @@ class Titles(RetrievalModel):
 
     Titles are compared as `core.dataset.text.normalise` leaves them, by the cosine of their
     character n-grams, which meets spelling and inflection, in TF-IDF weights. A playlist of the
-    same title has similarity 1. All playlists of the k nearest titles vote with their similarity
+    same title has similarity 1. The k playlists with the nearest titles vote with their similarity
     raised to a power. A track's score is its share of the votes times count^popularity: mostly
     the order of tracks that have equal votes. A title that resembles none, or in a script that
     none is in, gets no answer. Nothing is stored that the dataset does not hold.
@@ -41,7 +41,7 @@ class Titles(RetrievalModel):
         Attributes
         ----------
         neighbours : int
-            Distinct titles whose playlists vote, k; more where several are equally near.
+            Playlists that vote, k; more where several titles are equally near.
         least : float
             Similarity from which on a title counts as alike, 0 to 1.
         vote_power : float
@@ -50,7 +50,7 @@ class Titles(RetrievalModel):
             How much more a popular track's share counts; negative for less.
         """
 
-        neighbours: int = 200
+        neighbours: int = 1000
         least: float = 0.1
         vote_power: float = 3.0
         popularity: float = 0.05
@@ -78,10 +78,11 @@ class Titles(RetrievalModel):
 
     def _scores(self, queries: Queries) -> sparse.csr_array:
         similarity = self._ngrams.vectors(normalise(queries.titles)) @ self._titles
-        nearest = keep_nearest(similarity, self.params.neighbours, self.params.least)
-        votes = as_shares(nearest @ self._bearers, self.params.vote_power) @ self._held
-        votes.data *= self._popularity[votes.indices]
-        return votes
+        alike = keep_nearest(similarity, self.params.neighbours, self.params.least)
+        nearest = keep_nearest(alike @ self._bearers, self.params.neighbours)
+        scores = as_shares(nearest, self.params.vote_power) @ self._held
+        scores.data *= self._popularity[scores.indices]
+        return scores
 
 
 class Ngrams:
@@ -93,7 +94,7 @@ class Ngrams:
     """
 
     def __init__(self, collection: Sequence[str]) -> None:
-        texts = Counter(ngram for text in collection for ngram in set(ngrams(text)))
+        texts = Counter(ngram for text in collection for ngram in dict.fromkeys(ngrams(text)))
         self._column = {ngram: column for column, ngram in enumerate(texts)}
         self._weight = {
             ngram: log((1 + len(collection)) / (1 + count)) + 1 for ngram, count in texts.items()

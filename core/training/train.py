@@ -13,6 +13,8 @@ from core.measure import measured
 from core.progress import SILENT, Progress
 from core.retrieval import MODELS, PRESETS
 from core.retrieval.base import RetrievalModel
+from core.retrieval.track2vec import Track2Vec
+from core.training.maps import make_map
 from core.workspace import atomic_folder, read_json, recover, write_json
 
 
@@ -104,8 +106,9 @@ def train(
     preset: str = "full",
     seed: int = 0,
     progress: Progress = SILENT,
+    map_method: str = "umap",
 ) -> list[Card]:
-    """Fit models and store each as soon as it is ready.
+    """Fit models and store each as soon as it is ready; lay out the map of track2vec's vectors.
 
     Parameters
     ----------
@@ -117,6 +120,8 @@ def train(
         "fast" for seconds, "full" for the settings that validation chose.
     seed : int
     progress : Progress
+    map_method : str
+        See `projection.project`.
 
     Returns
     -------
@@ -130,6 +135,8 @@ def train(
             model.save(folder)
             write_json(folder / "card.json", asdict(card))
         cards.append(card)
+        if isinstance(model, Track2Vec):
+            make_map(dataset, name, model.vectors, map_method, seed=seed, progress=part)
     return cards
 
 

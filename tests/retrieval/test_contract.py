@@ -135,10 +135,8 @@ def test_more_seeds_than_most_playlists_have(name, make_dataset):
     assert (answer.ids >= 0).sum() > 100
 
 
-@every_model
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "popularity"])
 def test_planted_styles_are_found(name, fitted, planted):
-    if name == "popularity":
-        pytest.xfail("popularity gives everyone the same")
     random = np.random.default_rng(3)
     styles = np.array(style_of(planted, np.arange(planted.n_tracks)))
     queries = Queries(

@@ -8,8 +8,8 @@ a power law of exponent a that bends towards the most playlists any track reache
 where b is small, and falls off at the catalogue's end as in the generalised beta law of ranks
 (Martinez-Mekler et al. 2009, doi:10.1371/journal.pone.0004791). The number itself is Poisson.
 a, b and the top's share of playlists were fitted to the facts below by least squares on logarithms;
-n and c follow from the numbers of distinct tracks and of entries. At full size every fact is met
-within 9 %.
+n and c follow from the numbers of distinct tracks and of entries. At full size the law meets every
+fact within 9 %, and a million playlists made by it within 11 %.
 """
 
 from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""What a person sees: widgets and layout; every number comes from core."""

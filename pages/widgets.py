@@ -1,0 +1,185 @@
+"""The pieces that several pages show."""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+from core.errors import SegueError
+from core.progress import Progress
+from pages import session
+
+SEARCH_ROWS = 8
+_ICON = re.compile(r":material/(\w+): ?")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@])")
+
+
+def plain(text: object) -> str:
+    """Text of others for a place that reads Markdown: shown as it is written, on one line."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Show a user's mistake as one sentence instead of the rest of the block."""
+    try:
+        yield
+    except SegueError as error:
+        st.error(plain(error), icon=":material/error:")
+
+
+class PageProgress(Progress):
+    """A bar on the page; call `done` to take it away."""
+
+    INTERVAL_S = 0.1
+
+    def __init__(self) -> None:
+        self._bar = st.progress(0.0)
+        self._shown = ("", 0.0)
+
+    def update(self, label: str, fraction: float | None = None) -> None:
+        """Show a new step at once, and its advance some times a second."""
+        before, at = self._shown
+        if label != before or time.monotonic() - at > self.INTERVAL_S or fraction == 1.0:
+            self._shown = (label, time.monotonic())
+            self._bar.progress(min(max(fraction or 0.0, 0.0), 1.0), plain(label))
+
+    def done(self) -> None:
+        self._bar.empty()
+
+
+def simulated_badge() -> None:
+    """Say that nothing here can be played or bought."""
+    st.badge(
+        "Simulated data",
+        icon=":material/science:",
+        color="orange",
+        help="Invented playlists, tracks and artists, so that there is something to look at.",
+    )
+
+
+# --- search ---
+
+
+def search_box(
+    label: str,
+    key: str,
+    on_pick: Callable[[int], None],
+    *,
+    placeholder: str,
+    taken: Sequence[int] = (),
+    limit: int = SEARCH_ROWS,
+) -> None:
+    """Search tracks while typing; a button a result.
+
+    Parameters
+    ----------
+    label, placeholder : str
+    key : str
+        Of the widgets.
+    on_pick : callable
+        Called with the id of the chosen track, before the page runs again.
+    taken : sequence of track ids
+        Shown as chosen already.
+    limit : int
+        Results, at most.
+    """
+    query = st.text_input(label, key=key, type="search", live="250ms", placeholder=placeholder)
+    if not query or not query.strip():
+        return
+    now = session.version()
+    found = session.search(now, query, limit)
+    if not found:
+        st.caption(f"Nothing here is called “{plain(query)}”.")
+        return
+    with st.container(gap=None, key=f"{key}_results"):
+        for place, (track, name) in enumerate(zip(found, session.names(now, found), strict=True)):
+            chosen = track in taken
+            st.button(
+                plain(name),
+                key=f"{key}_{place}",
+                type="tertiary",
+                icon=":material/check:" if chosen else ":material/add:",
+                disabled=chosen,
+                wrap=False,
+                on_click=_picked,
+                args=(on_pick, track),
+            )
+
+
+def _picked(on_pick: Callable[[int], None], track: int) -> None:
+    on_pick(track)
+    st.rerun()  # the whole page, also from within a fragment
+
+
+def add_track(track: int) -> None:
+    """Append a track of the open dataset to the playlist."""
+    add_tracks([track])
+
+
+def add_tracks(tracks: Sequence[int]) -> None:
+    session.add_seeds(session.dataset(session.version()).values("uri", tracks))
+
+
+# --- one track ---
+
+
+def player(uri: str) -> None:
+    """Spotify's own player for one track, loaded only when asked for."""
+    track = session.spotify_id(uri)
+    if track is None:
+        st.caption("There is nothing to play: this track is not on Spotify.")
+    elif st.toggle(
+        "Play on Spotify", key=f"play_{track}", help="Loads Spotify's player, with its cookies."
+    ):
+        st.iframe(
+            f"https://open.spotify.com/embed/track/{track}", height=80, alt="Spotify's player"
+        )
+
+
+# --- tables of tracks ---
+
+
+def selected(key: str, uris: Sequence[str]) -> list[str]:
+    """The selected rows' tracks of the table `key`; call it before the table is drawn.
+
+    The browser remembers row numbers: where the rows have changed since the last run, the
+    selection is moved along with its tracks.
+    """
+    before = st.session_state.get(f"{key}_uris", ())
+    rows = st.session_state[key]["selection"]["rows"] if key in st.session_state else []
+    chosen = [before[row] for row in rows if row < len(before)]
+    chosen = [uri for uri in chosen if uri in uris]
+    if tuple(uris) != before and key in st.session_state:
+        st.session_state[key] = {"selection": {"rows": [uris.index(uri) for uri in chosen]}}
+    st.session_state[f"{key}_uris"] = tuple(uris)
+    return chosen
+
+
+def row_button(
+    key: str, actions: Mapping[str, Callable[[str], None]], uris: Sequence[str], hint: str = ""
+) -> Any:
+    """A column of buttons, or of menus, that do something with the track of their row.
+
+    Parameters
+    ----------
+    key : str
+    actions : mapping of label to callable (uri)
+        The column's cells hold the label, or the list of labels of a menu.
+    uris : sequence of str
+        Of the rows.
+    hint : str
+    """
+    # A click reports the label as read aloud: an icon by its name.
+    act_by_name = {_ICON.sub(r"\1 ", label).strip(): act for label, act in actions.items()}
+
+    def clicked() -> None:
+        click = st.session_state[key]
+        act_by_name[click["label"]](uris[click["row"]])
+
+    return st.column_config.ButtonColumn(
+        "", key=key, type="tertiary", width=44, help=hint or None, on_click=clicked
+    )

@@ -1,0 +1,160 @@
+"""The command line as a person meets it: real processes would be slow, so one runner, real files."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from core.__main__ import app, run
+from core.dataset.dataset import Dataset
+from core.evaluation.challenge import CATEGORIES, split, write_challenge
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory, slice_file):
+    """A workspace with one dataset, imported and trained by the command line."""
+    folder = tmp_path_factory.mktemp("workspace")
+    call(folder, "import", "mpd", str(slice_file), "--name", "small")
+    call(folder, "train", "--dataset", "small", "--preset", "fast")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def slice_file(tmp_path_factory):
+    """A slice of 200 playlists of two styles, long enough for all ten categories."""
+    random = np.random.default_rng(0)
+
+    def track(style, number):
+        return {
+            "track_uri": f"spotify:track:{style}x{number:020}",
+            "track_name": f"Song {style} {number}",
+            "artist_name": f"Artist {style} {number % 40}",
+        }
+
+    playlists = [
+        {
+            "pid": pid,
+            "name": ("summer", "winter")[pid % 2],
+            "tracks": [track(pid % 2, n) for n in random.choice(400, 110, replace=False)],
+        }
+        for pid in range(200)
+    ]
+    path = tmp_path_factory.mktemp("slices") / "mpd.slice.0-199.json"
+    path.write_text(json.dumps({"playlists": playlists}))
+    return path
+
+
+def call(workspace, *arguments, code=0):
+    result = CliRunner().invoke(app, ["--workspace", str(workspace), *arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.stdout
+
+
+def test_import_says_what_it_read(tmp_path, slice_file):
+    said = call(tmp_path, "import", "auto", str(slice_file), "--name", "small")
+    assert "small: 200 playlists, 22,000 entries, 800 tracks, 80 artists" in said
+
+
+def test_lists_of_datasets_and_models(workspace):
+    assert "small" in call(workspace, "datasets")
+    trained = json.loads(call(workspace, "models", "--dataset", "small", "--json"))
+    names = [card["model"] for card in trained["small"]]
+    assert names == ["popularity", "playlist_knn", "item_knn", "titles", "track2vec"]
+
+
+def test_continue_stays_in_the_style(workspace):
+    answer = json.loads(
+        call(
+            workspace, "continue", "--dataset", "small", "-k", "10", "--json",
+            "--seed-track", "Artist 1 7 - Song 1 7",
+            "--seed-track", f"spotify:track:1x{8:020}",
+        )
+    )  # fmt: skip
+    assert len(answer["seeds"]) == 2
+    assert [row["title"].split()[1] for row in answer["tracks"]] == ["1"] * 10
+
+
+def test_continue_for_a_person(workspace):
+    said = call(workspace, "continue", "--dataset", "small", "--title", "Winter", "-k", "5")
+    assert said.startswith("Made from the title alone")
+    assert said.count("Song 1") == 5
+
+
+def test_continue_names_what_it_does_not_know(workspace):
+    said = call(workspace, "continue", "--dataset", "small", "--seed-track", "Nobody - Nothing")
+    assert "1 of 1 seeds are not in this dataset" in said
+    assert "Not found: Nobody - Nothing" in said
+
+
+def test_evaluate_prints_and_stores_the_leaderboard(workspace, tmp_path):
+    out = tmp_path / "board.json"
+    said = call(workspace, "evaluate", "--dataset", "small", "--holdout", "20", "--json", str(out))
+    assert "R-precision" in said
+    names = {row["name"] for row in json.loads(out.read_text())["rows"]}
+    assert {"fusion", "popularity", "track2vec", "track2vec_defaults"} <= names
+    stored = (workspace / "small" / "leaderboard.json").read_text()
+    assert json.loads(stored) == json.loads(out.read_text())
+
+
+def test_submit_writes_500_distinct_known_tracks_for_every_category(workspace, tmp_path):
+    dataset = Dataset(workspace / "small")
+    parts = split(dataset, 20)
+    path = tmp_path / "challenge.json"
+    write_challenge(path, dataset, parts.test)
+    content = json.loads(path.read_text())
+    unseen = [{"pos": i, "track_uri": f"spotify:track:unseen{i}"} for i in range(5)]
+    content["playlists"].append({"pid": 999_999, "num_samples": 5, "tracks": unseen})
+    path.write_text(json.dumps(content))
+    out = tmp_path / "answers.csv"
+    said = call(workspace, "submit", "--dataset", "small", str(path), str(out))
+    assert "21 playlists" in said
+    assert set(parts.test.category) == set(range(len(CATEGORIES)))
+    first, *rows = list(csv.reader(out.open()))
+    assert first == ["team_info", "segue", "segue@example.org"]
+    known = set(dataset.values("uri", range(dataset.n_tracks)))
+    seeds = {str(p["pid"]): {t["track_uri"] for t in p["tracks"]} for p in content["playlists"]}
+    assert {row[0] for row in rows} == set(seeds)
+    for pid, *uris in ([cell.strip() for cell in row] for row in rows):
+        assert len(set(uris)) == len(uris) == 500
+        assert set(uris) <= known
+        assert not set(uris) & seeds[pid]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["continue", "--dataset", "absent"], "There is no dataset 'absent'"),
+        (["import", "vinyl", "x.json", "--name", "x"], "'vinyl' with 1 paths cannot be imported"),
+        (["import", "mpd", "absent.json", "--name", "x"], "absent.json: there is no such file"),
+        (["import", "auto", "absent.json", "--name", "x"], "absent.json: cannot be read"),
+        (["import", "mpd", "x", "--name", "../x"], "'../x' cannot name a dataset"),
+        (["train", "--dataset", "small", "--models", "lstm"], "There is no model lstm"),
+        (["train", "--dataset", "small", "--preset", "slow"], "There is no preset 'slow'"),
+        (["evaluate", "--dataset", "small", "--holdout", "9999"], "hold out fewer"),
+        (["features", "absent.csv", "--dataset", "small"], "absent.csv"),
+        (["submit", "--dataset", "small", "absent.json", "o.csv"], "absent.json cannot be read"),
+        (["continue", "--dataset", "small", "--model", "lstm"], "There is no model 'lstm'"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    workspace, monkeypatch, capsys, arguments, sentence
+):
+    monkeypatch.setattr("sys.argv", ["segue", "--workspace", str(workspace), *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        run()
+    assert stopped.value.code == 2
+    *_, said = capsys.readouterr().err.strip().splitlines()
+    assert sentence in said
+
+
+def test_the_list_of_commands_is_the_contract():
+    said = CliRunner().invoke(app, ["--help"]).stdout
+    for command in (
+        "import", "simulate", "features", "datasets", "models", "train", "evaluate", "submit",
+        "continue", "bench",
+    ):  # fmt: skip
+        assert f"\n  {command} " in said
