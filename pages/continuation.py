@@ -15,7 +15,9 @@ from pages import session
 from pages.widgets import (
     add_track,
     add_tracks,
+    no_model,
     plain,
+    play_toggle,
     player,
     row_button,
     search_box,
@@ -30,10 +32,13 @@ KEEP, NOT_THIS = ":material/add:", ":material/thumb_down:"
 
 def page() -> None:
     st.title("What plays next?")
-    playlist, answer = st.columns([3, 7], gap="large")
+    playlist, answer = st.columns([3, 7], gap="medium")
     with playlist:
         _playlist()
     with answer, sentences():
+        if not session.cards(session.version()):
+            no_model()
+            return
         if session.is_blank():
             _starts()
         _answer(session.continuation())
@@ -69,7 +74,7 @@ def _title() -> None:
 def _search() -> None:
     with sentences():
         search_box(
-            "Tracks",
+            "Add tracks",
             "seed_search",
             add_track,
             placeholder="Search by track or artist",
@@ -150,7 +155,7 @@ def _missing(uris: Sequence[str]) -> None:
 # --- a pasted or uploaded list ---
 
 
-@st.dialog("Add a list of tracks", width="large")
+@st.dialog("Add a list of tracks", width="medium")
 def _add_list() -> None:
     text = st.text_area(
         "Paste tracks",
@@ -266,16 +271,16 @@ def _starts() -> None:
 
 def _answer(found: Continuation) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.subheader(f"{len(found.tracks)} tracks to follow", width="stretch")
+        st.subheader("Most popular" if session.is_blank() else "Continuation", width="stretch")
         _export(found)
         _link()
-    hint = "Select a row to see why it is here and to hear it."
-    st.caption("  \n".join([*map(plain, found.notes), hint]))
+    for note in found.notes:
+        st.caption(plain(note))
     uris = session.dataset(session.version()).values("uri", found.tracks)
     chosen = selected("continuation", uris)
+    if uris and not session.is_blank():
+        _detail(found, uris, uris.index(chosen[0]) if chosen else 0)
     _table(found, uris)
-    if chosen:
-        _detail(found, uris, uris.index(chosen[0]))
     _dislikes()
 
 
@@ -291,11 +296,13 @@ def _table(found: Continuation, uris: Sequence[str]) -> None:
             "keep": [KEEP] * n,
             "not": [NOT_THIS] * n,
             "Closest to": _closest(found),
-            "Popularity": 100 * session.standing(version).percentiles(found.tracks),
+            "Popularity": np.floor(100 * session.standing(version).percentiles(found.tracks)),
             "Score": found.scores,
             "Proposed by": [_proposers(found, row) for row in range(n)],
         }
     )
+    if not session.seeds().ids:
+        frame = frame.drop(columns="Closest to")
     columns = st.column_config
     st.dataframe(
         frame,
@@ -303,7 +310,7 @@ def _table(found: Continuation, uris: Sequence[str]) -> None:
         hide_index=True,
         height="content",
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-row-required",
         alt="The continuation",
         column_config={
             "#": columns.NumberColumn(width=36),
@@ -324,7 +331,7 @@ def _table(found: Continuation, uris: Sequence[str]) -> None:
                 help="Percentile: the share of all tracks that are in fewer playlists.",
             ),
             "Score": columns.NumberColumn(
-                width=76, format="%.4f", help="Only comparable within this list."
+                width=76, format="%.4g", help="Only comparable within this list."
             ),
             "Proposed by": columns.TextColumn(
                 width=300, help="Models that proposed it, and at which place."
@@ -365,27 +372,22 @@ def _detail(found: Continuation, uris: Sequence[str], row: int) -> None:
     version = session.version()
     track = found.tracks[row : row + 1]
     opened = session.dataset(version)
-    with st.container(border=True):
-        st.markdown(f"**{plain(session.names(version, track)[0])}**")
-        count, share = opened.counts[track][0], session.standing(version).percentiles(track)[0]
-        lines = [
-            f"In {count:,} of {opened.n_playlists:,} playlists, "
-            f"more than {share:.0%} of all tracks are."
-        ]
-        if closest := _closest(found)[row]:
-            lines.append(f"It owes most to “{closest}” of your playlist.")
-        if proposers := _proposers(found, row):
-            lines.append(f"Proposed by {proposers}.")
-        st.caption(plain(" ".join(lines)))
-        with st.container(horizontal=True, gap="xsmall"):
-            st.button("Keep", icon=":material/add:", on_click=_keep, args=(uris[row],))
-            st.button(
-                "Not this",
-                icon=":material/thumb_down:",
-                on_click=session.dislike,
-                args=(uris[row],),
-            )
-        player(uris[row])
+    (count,), (rank,) = opened.counts[track], session.standing(version).ranks(track)
+    facts = [f"In {count:,} of {opened.n_playlists:,} playlists, rank {rank:,} in popularity."]
+    if closest := _closest(found)[row]:
+        facts.append(f"Owes most to “{closest}”.")
+    if proposers := _proposers(found, row):
+        facts.append(f"Proposed by {proposers}.")
+    with st.container(border=True, gap="xsmall"):
+        st.caption("Up next" if row == 0 else f"Then, number {row + 1}")
+        st.markdown(f"#### {plain(session.names(version, track)[0])}")
+        st.caption(plain(" ".join(facts)))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.button("Keep", icon=KEEP, on_click=_keep, args=(uris[row],))
+            st.button("Not this", icon=NOT_THIS, on_click=session.dislike, args=(uris[row],))
+            playing = play_toggle(uris[row])
+        if playing:
+            player(uris[row])
 
 
 def _dislikes() -> None:

@@ -150,25 +150,24 @@ def spotify_id(uri: str) -> str | None:
 
 
 def start() -> None:
-    """Begin a run: read the link once a session, then settle for what the workspace has."""
+    """Begin a run: read the link once a session, and settle for a dataset that exists."""
     if "request" not in st.session_state:
         words = st.query_params
         request, problems = from_link({word: words.get_all(word) for word in words})
         st.session_state.request, st.session_state.problems = request, problems
-    st.session_state.request = _settled(request_now())
+    asked, names = request_now().dataset, Workspace().names()
+    if asked not in names:
+        if asked and names:
+            _say(f"There is no dataset “{asked}” here; this is “{names[0]}”.")
+        _replace(dataset=names[0] if names else "")
 
 
-def _settled(request: Request) -> Request:
-    """The request with a dataset and a model that exist; says so where it differs."""
-    names = Workspace().names()
-    if request.dataset not in names:
-        if request.dataset and names:
-            _say(f"There is no dataset “{request.dataset}” here; this is “{names[0]}”.")
-        request = replace(request, dataset=names[0] if names else "")
-    if names and request.model not in choices(version_of(request.dataset)):
+def settle_model() -> None:
+    """Let all models answer where the one that is asked for is not trained."""
+    request = request_now()
+    if request.model not in choices(version()):
         _say(f"No model “{request.model}” is trained on “{request.dataset}”; all models answer.")
-        request = replace(request, model=FUSION)
-    return request
+        _replace(model=FUSION)
 
 
 def write_link() -> None:
@@ -200,9 +199,13 @@ def _say(sentence: str) -> None:
     st.session_state.problems = [*st.session_state.problems, sentence]
 
 
+def _replace(**fields: Any) -> None:
+    st.session_state.request = replace(request_now(), **fields)
+
+
 def change(**fields: Any) -> None:
     """Replace fields of the request; for callbacks."""
-    st.session_state.request = replace(request_now(), **fields)
+    _replace(**fields)
     st.session_state.problems = []
 
 
@@ -366,6 +369,13 @@ def continuation() -> Continuation:
     return _continuation(
         now, seeds(), request.title, request.k, request.model, request.dials, barred
     )
+
+
+def continued() -> tuple[int, ...]:
+    """Tracks of the continuation; none while nothing is asked, or no model can answer."""
+    if is_blank() or not cards(version()):
+        return ()
+    return tuple(continuation().tracks.tolist())
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

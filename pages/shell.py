@@ -23,21 +23,25 @@ PAGES = (
 def sidebar() -> None:
     """Dataset, model, dials: what every page answers to."""
     names = Workspace().names()
-    with st.sidebar:
+    with st.sidebar, widgets.sentences():
         if not names:
             st.caption("No dataset yet.")
             return
         _dial(st.selectbox, "Dataset", "dataset", options=names)
-        with widgets.sentences():
-            _about_dataset()
-            _dial(
-                st.selectbox,
-                "Model",
-                "model",
-                options=session.choices(session.version()),
-                format_func=session.model_label,
-                help="All models take part and their rankings are fused, or one answers alone.",
-            )
+        _about_dataset()
+        session.settle_model()
+        choices = session.choices(session.version())
+        if len(choices) == 1:
+            st.caption("No model is trained on it yet.")
+            return
+        _dial(
+            st.selectbox,
+            "Model",
+            "model",
+            options=choices,
+            format_func=session.model_label,
+            help="All models take part and their rankings are fused, or one answers alone.",
+        )
         st.divider()
         _dials()
 
@@ -100,9 +104,9 @@ def run() -> None:
     st.logo(str(LOGO), size="large", icon_image=str(ICON))
     st.html(STYLE)
     session.start()
-    session.write_link()
     page = st.navigation(list(PAGES))
     sidebar()
+    session.write_link()
     for problem in session.problems():
         st.warning(widgets.plain(problem), icon=":material/link_off:")
     with widgets.sentences():

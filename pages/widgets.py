@@ -61,6 +61,16 @@ def simulated_badge() -> None:
     )
 
 
+def no_model() -> None:
+    """Say what to do about a dataset without models."""
+    st.info(
+        f"No model is trained on “{session.request_now().dataset}” yet, so nothing can be "
+        "continued.",
+        icon=":material/model_training:",
+    )
+    st.page_link("library.py", label="Train models on the Library page")
+
+
 # --- search ---
 
 
@@ -70,6 +80,7 @@ def search_box(
     on_pick: Callable[[int], None],
     *,
     placeholder: str,
+    icon: str = ":material/add:",
     taken: Sequence[int] = (),
     limit: int = SEARCH_ROWS,
 ) -> None:
@@ -82,6 +93,8 @@ def search_box(
         Of the widgets.
     on_pick : callable
         Called with the id of the chosen track, before the page runs again.
+    icon : str
+        Of the buttons.
     taken : sequence of track ids
         Shown as chosen already.
     limit : int
@@ -102,7 +115,7 @@ def search_box(
                 plain(name),
                 key=f"{key}_{place}",
                 type="tertiary",
-                icon=":material/check:" if chosen else ":material/add:",
+                icon=":material/check:" if chosen else icon,
                 disabled=chosen,
                 wrap=False,
                 on_click=_picked,
@@ -127,17 +140,19 @@ def add_tracks(tracks: Sequence[int]) -> None:
 # --- one track ---
 
 
-def player(uri: str) -> None:
-    """Spotify's own player for one track, loaded only when asked for."""
+def play_toggle(uri: str) -> bool:
+    """Ask whether to play a track; only real Spotify tracks can be."""
     track = session.spotify_id(uri)
     if track is None:
-        st.caption("There is nothing to play: this track is not on Spotify.")
-    elif st.toggle(
-        "Play on Spotify", key=f"play_{track}", help="Loads Spotify's player, with its cookies."
-    ):
-        st.iframe(
-            f"https://open.spotify.com/embed/track/{track}", height=80, alt="Spotify's player"
-        )
+        st.caption("Nothing to play: this track is not on Spotify.")
+        return False
+    return st.toggle("Play", key=f"play_{track}", help="Loads Spotify's player, with its cookies.")
+
+
+def player(uri: str) -> None:
+    """Spotify's own player for one track."""
+    address = f"https://open.spotify.com/embed/track/{session.spotify_id(uri)}"
+    st.iframe(address, height=80, alt="Spotify's player")
 
 
 # --- tables of tracks ---

@@ -63,7 +63,7 @@ _PART = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|[\u0780-\u07b1\u0900-\
 _UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]+")
 # Emoji, arrows, mathematical and decorative signs; not skin tones.
 _SYMBOL = re.compile("[×÷\u2190-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001faff]")
-_PLAIN = re.compile("[a-z0-9]+")
+_PLAIN = re.compile("[a-z0-9 ]*")
 _STYLED_I = re.compile(r"(?<=\w)!(?=\w)")
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ`´′", "'"))
 # What Unicode does not take apart: letters with a stroke, and Arabic letters typed for one another.
@@ -90,9 +90,7 @@ class Words(NamedTuple):
     extras: tuple[str, ...] = ()
 
 
-_NONE = Words(())
-
-
+@lru_cache(maxsize=1 << 16)
 def analyse(text: str) -> Words:
     """Cut a name or a query into words.
 
@@ -102,6 +100,9 @@ def analyse(text: str) -> Words:
     pairs of neighbouring characters. Symbols count only in texts without letters or digits, and
     punctuation only in texts of nothing else, such as the band "!!!".
     """
+    lower = text.lower()
+    if _PLAIN.fullmatch(lower):
+        return Words(tuple(dict.fromkeys(word[:_MAX_WORD] for word in lower.split())))
     chunks = [_analyse_chunk(chunk) for chunk in text.split()]
     words = dict.fromkeys(word for chunk in chunks for word in chunk.words)
     extras = [extra for chunk in chunks for extra in chunk.extras]
@@ -126,8 +127,6 @@ class _Chunk(NamedTuple):
 @lru_cache(maxsize=1 << 18)
 def _analyse_chunk(chunk: str) -> _Chunk:
     folded = _fold(chunk)
-    if _PLAIN.fullmatch(folded):
-        return _Chunk((folded[:_MAX_WORD],))
     parts = _PART.findall(folded.replace("'", ""))
     words: list[str] = []
     extras = _spellings(folded, parts) + _SYMBOL.findall(folded)
@@ -167,8 +166,9 @@ def _spellings(chunk: str, parts: list[str]) -> list[str]:
 _BATCH = 20_000  # names
 _HEAP = 128_000_000  # bytes the writer may hold before it writes a segment
 _FIELDS = ("name", "title", "artist", "album")  # name: title and artist
-_HEAD, _IN_HEAD = 1 << 16, "head"  # ids searched first, and what marks them
-_STARTS = 2  # characters; beginnings up to here are indexed as terms, being of too many words
+_HEAD = 1 << 16  # ids searched first
+_Document = list[tuple[str, str]]  # fields and their texts
+_STARTS = (1, 2)  # characters; beginnings of so many words that they are indexed as terms
 
 
 def build_index(
@@ -194,64 +194,65 @@ def build_index(
     artist_names : pyarrow array or sequence of (str or None), length n_artists
         In the order of artist ids: by falling popularity.
     """
-    tracks = [_column(titles), _column(artists)] + ([] if albums is None else [_column(albums)])
-    if len({len(column) for column in tracks}) != 1:
+    tracks = {"title": _column(titles), "artist": _column(artists)}
+    if albums is not None:
+        tracks["album"] = _column(albums)
+    if len({len(column) for column in tracks.values()}) != 1:
         raise ValueError("titles, artists and albums differ in length")
-    names = _column(artist_names)
-    share = len(tracks[0]) / max(len(tracks[0]) + len(names), 1)
+    names = {"title": _column(artist_names)}
+    share = len(titles) / max(len(titles) + len(artist_names), 1)
     _write(folder / "tracks", tracks, progress.within(0.0, share, "search index"), "tracks")
-    _write(folder / "artists", [names], progress.within(share, 1.0, "search index"), "artists")
+    _write(folder / "artists", names, progress.within(share, 1.0, "search index"), "artists")
 
 
 def _column(texts: Any) -> Any:
     return texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(texts, pa.string())
 
 
-def _write(folder: Path, columns: Sequence[Any], progress: Progress, label: str) -> None:
-    """Write `folder/names`, and `folder/words` to correct typos with.
-
-    The columns are titles, artists and albums, or the first of these.
-    """
+def _write(folder: Path, columns: Mapping[str, Any], progress: Progress, label: str) -> None:
+    """Write `folder/names`, and `folder/words` to correct typos with."""
     fields = dict.fromkeys((*_FIELDS, *map(_starts_of, _FIELDS), "marks"), "whitespace")
     searcher = _write_documents(folder / "names", fields, _name_documents(columns, progress, label))
     words = sorted(searcher.terms_with_prefix("name", ""), key=lambda term: (-term[1], term[0]))
-    documents = ({"word": word} for word, _ in words if len(word) >= _TYPO_FROM)
+    documents = ([("word", word)] for word, _ in words if len(word) >= _TYPO_FROM)
     _write_documents(folder / "words", {"word": "raw"}, documents)
 
 
 def _name_documents(
-    columns: Sequence[Any], progress: Progress, label: str
-) -> Iterator[Mapping[str, str]]:
-    for start in progress.track(range(0, len(columns[0]), _BATCH), label):
-        texts = [column.slice(start, _BATCH).to_pylist() for column in columns]
-        rows = zip(song_title(texts[0]), *texts, strict=True)
-        for number, (song, *row) in enumerate(rows, start):
-            title, artist, album, *_ = [*(analyse(text or "") for text in row), _NONE, _NONE]
-            marks = _sizes(title, analyse(song), artist)
-            if number < _HEAD:
-                marks.add(_IN_HEAD)
-            yield {**_terms(title, artist, album), "marks": " ".join(marks)}
+    columns: Mapping[str, Any], progress: Progress, label: str
+) -> Iterator[_Document]:
+    n = len(columns["title"])
+    for start in progress.track(range(0, n, _BATCH), label):
+        texts = {name: part.slice(start, _BATCH).to_pylist() for name, part in columns.items()}
+        songs = song_title(texts["title"])
+        for number, (song, *row) in enumerate(zip(songs, *texts.values(), strict=True), start):
+            document: _Document = []
+            for field, text in zip(texts, row, strict=True):
+                document += _indexed(field, text or "")
+            artist = row[1] if len(row) > 1 else None
+            marks = _sizes(row[0] or "", song, artist or "") + ["head"] * (number < _HEAD)
+            yield [*document, ("marks", " ".join(marks))]
 
 
-def _terms(title: Words, artist: Words, album: Words) -> dict[str, str]:
-    """The words of each field, and their beginnings."""
-    fields = {"title": {*chain(*title)}, "artist": {*chain(*artist)}, "album": {*chain(*album)}}
-    fields["name"] = fields["title"] | fields["artist"]
-    starts = {
-        _starts_of(field): {word[:length] for word in words for length in range(1, _STARTS + 1)}
-        for field, words in fields.items()
-    }
-    return {field: " ".join(words) for field, words in (fields | starts).items() if words}
+@lru_cache(maxsize=1 << 16)
+def _indexed(field: str, text: str) -> _Document:
+    """What is indexed of a text: its words and their beginnings."""
+    words = [*chain(*analyse(text))]
+    terms = " ".join(words)
+    starts = " ".join({word[:length] for length in _STARTS for word in words})
+    fields = (field,) if field == "album" else (field, "name")
+    return [(to, terms) for to in fields] + [(_starts_of(to), starts) for to in fields]
 
 
-def _sizes(title: Words, song: Words, artist: Words) -> set[str]:
-    """How many words the title, the artist's name, and both together have.
+def _sizes(title: str, song: str, artist: str) -> list[str]:
+    """How many words the title, the artist's name, and both together have, as terms.
 
     The title counts with and without its version mark.
     """
-    sizes = {f"a{len(artist.words)}"}
-    for words in (title.words, song.words):
-        sizes |= {f"t{len(words)}", f"b{len({*words, *artist.words})}"}
+    of_artist = analyse(artist).words
+    sizes = [f"a{len(of_artist)}"]
+    for words in {analyse(title).words, analyse(song).words}:
+        sizes += [f"t{len(words)}", f"b{len({*words, *of_artist})}"]
     return sizes
 
 
@@ -260,7 +261,7 @@ def _starts_of(field: str) -> str:
 
 
 def _write_documents(
-    folder: Path, fields: Mapping[str, str], documents: Iterable[Mapping[str, str]]
+    folder: Path, fields: Mapping[str, str], documents: Iterable[_Document]
 ) -> "Searcher":
     """Write one index of text fields, given with their tokenizers; the id is the row."""
     import tantivy
@@ -275,7 +276,7 @@ def _write_documents(
     writer = index.writer(_HEAP, num_threads=1)
     for row, texts in enumerate(documents):
         document = tantivy.Document()
-        for field, text in texts.items():
+        for field, text in texts:
             document.add_text(field, text)
         document.add_unsigned("id", row)
         writer.add_document(document)
@@ -294,8 +295,8 @@ def _write_documents(
 
 # --- searching ---
 
-_Word = Callable[[str], "Query"]
-"""From a field to the query for the names that have the word in it."""
+_Match = Callable[[str], "Query"]
+"""From a field to the query for the names that match in it."""
 
 
 class SearchIndex:
@@ -362,6 +363,14 @@ class _Opened:
         return self._searcher.doc(address)[field][0]
 
 
+class _Tier(NamedTuple):
+    """What to look for next, unless `enough` names are found already."""
+
+    names: "Query"
+    whole: "Query"
+    enough: int
+
+
 class _Names:
     """Names of one kind and the words in them: finds ids."""
 
@@ -376,33 +385,37 @@ class _Names:
         words = analyse(text[:_MAX_QUERY]).words[:_MAX_QUERY_WORDS]
         if not words or limit < 1:
             return []
-        exact: list[_Word] = [partial(self._exact, word) for word in words]
-        typed: list[_Word] = [*exact[:-1], partial(self._beginning, words[-1])]
-        few = min(limit, max(FEW // len(words), 1))
-        tiers: tuple[tuple[int, Callable[[int], list[int]]], ...] = (
-            (limit, lambda n: self._ranked(exact, n)),
-            (limit, lambda n: self._ranked(typed, n)),
-            (limit, lambda n: self._first(self._in_album_too(typed), n)),
-            (few, lambda n: self._first(self._one_typo(words, exact, False), n)),
-            (few, lambda n: self._first(self._one_typo(words, typed, True), n)),
-            (few, lambda n: self._first(self._any_typos(words, typed), n)),
-        )
+        first = self._first_in_head if len(words) <= _ABUNDANT else self._first
         found: dict[int, None] = {}
-        for enough, tier in tiers:
-            if len(found) < enough:
-                found |= dict.fromkeys(tier(limit + len(found)))
+        for tier in self._tiers(words, limit):
+            if len(found) >= tier.enough:
+                break
+            # Whoever is among the best n of a tier is among the n smallest ids of its names, or
+            # among the n smallest of its whole matches.
+            n = limit + len(found)
+            places = {number: number + 1.0 for number in first(tier.names, n)}
+            places |= {number: (number + 1) / WHOLE for number in first(tier.whole, n)}
+            found |= dict.fromkeys(sorted(places, key=places.__getitem__))
         return list(found)[:limit]
 
-    def _ranked(self, words: Sequence[_Word], limit: int) -> list[int]:
-        """The ids of names with all the words, best first: at least the first `limit` of them.
+    def _tiers(self, words: Sequence[str], limit: int) -> Iterator[_Tier]:
+        exact: list[_Match] = [partial(self._exact, word) for word in words]
+        typed: list[_Match] = [*exact[:-1], partial(self._beginning, words[-1])]
+        few = min(limit, max(FEW // len(words), 1))
 
-        Whoever is among these is among the `limit` smallest ids that match, or among the `limit`
-        smallest that match as a whole.
-        """
-        first = self._first_in_head if len(words) <= _ABUNDANT else self._first
-        places = {number: number + 1.0 for number in first(self._all(words, "name"), limit)}
-        places |= {number: (number + 1) / WHOLE for number in first(self._whole(words), limit)}
-        return sorted(places, key=places.__getitem__)
+        def tier(match: _Match, enough: int) -> _Tier:
+            return _Tier(match("name"), self._whole(match, len(words)), enough)
+
+        yield tier(partial(self._all, exact), limit)
+        yield tier(partial(self._all, typed), limit)
+        yield _Tier(self._in_album_too(typed), self._make.empty_query(), limit)
+        near = [self._corrected(word, 1) for word in words]
+        yield tier(partial(self._one_typo, exact, near), few)
+        near[-1] = self._corrected(words[-1], 1, unfinished=True)
+        yield tier(partial(self._one_typo, typed, near), few)
+        near = [self._corrected(word, 2) for word in words]
+        near[-1] = self._corrected(words[-1], 2, unfinished=True)
+        yield tier(partial(self._any_typos, typed, near), few)
 
     def _first(self, query: "Query", limit: int) -> list[int]:
         """The smallest ids that match."""
@@ -410,73 +423,70 @@ class _Names:
 
     def _first_in_head(self, query: "Query", limit: int) -> list[int]:
         """The same, found sooner where matches abound."""
-        found = self._first(self._and(query, self._exact(_IN_HEAD, "marks")), limit)
+        found = self._first(self._and([query, self._exact("head", "marks")]), limit)
         return found if len(found) == limit else self._first(query, limit)
 
-    # One word in one field.
+    # One word.
 
     def _exact(self, word: str, field: str) -> "Query":
         return self._make.term_query(self._names.schema, field, word, index_option="basic")
 
     def _beginning(self, word: str, field: str) -> "Query":
-        if len(word) <= _STARTS:
+        if len(word) in _STARTS:
             return self._exact(word, _starts_of(field))
         return self._make.fuzzy_term_query(self._names.schema, field, word, distance=0, prefix=True)
 
-    def _corrected(self, word: str, typos: int, unfinished: bool) -> "Query":
-        """Names with one of the most frequent words that are so many typos away at most."""
+    def _corrected(self, word: str, typos: int, unfinished: bool = False) -> _Match:
+        """One of the most frequent words at most so many typos away; two in long words only."""
         if len(word) < _TYPO_FROM or word.isdigit():
-            return self._make.empty_query()
+            return partial(self._any, [])
         query = self._make.fuzzy_term_query(
             self._words.schema,
             "word",
             word,
-            distance=typos,
+            distance=typos if len(word) >= _TWO_TYPOS_FROM else 1,
             prefix=unfinished and len(word) >= _UNFINISHED_TYPO_FROM,
         )
         found = self._words.first(query, _CORRECTIONS)
         corrections = {self._words.stored(address, "word") for _, address in found} - {word}
-        return self._or(self._exact(correction, "name") for correction in corrections)
+        return partial(self._any, [partial(self._exact, other) for other in corrections])
 
     # Several words.
 
-    def _all(self, words: Sequence[_Word], field: str) -> "Query":
-        return self._and(*(word(field) for word in words))
+    def _all(self, words: Sequence[_Match], field: str) -> "Query":
+        return self._and([word(field) for word in words])
 
-    def _whole(self, words: Sequence[_Word]) -> "Query":
-        """These words and no others: in the title, in the artist's name, or in both together."""
-        kinds = (("t", "title"), ("a", "artist"), ("b", "name"))
+    def _any(self, words: Sequence[_Match], field: str) -> "Query":
+        return self._or([word(field) for word in words])
+
+    def _one_typo(
+        self, right: Sequence[_Match], corrected: Sequence[_Match], field: str
+    ) -> "Query":
+        """All words right but for one, and that one corrected."""
         return self._or(
-            self._and(self._all(words, field), self._exact(f"{kind}{len(words)}", "marks"))
-            for kind, field in kinds
+            [
+                self._all([*right[:i], word, *right[i + 1 :]], field)
+                for i, word in enumerate(corrected)
+            ]
         )
 
-    def _in_album_too(self, words: Sequence[_Word]) -> "Query":
-        return self._and(*(self._or((word("name"), word("album"))) for word in words))
+    def _any_typos(
+        self, right: Sequence[_Match], corrected: Sequence[_Match], field: str
+    ) -> "Query":
+        """Each word right or corrected."""
+        return self._and([self._any(pair, field) for pair in zip(right, corrected, strict=True)])
 
-    def _one_typo(self, words: Sequence[str], right: Sequence[_Word], unfinished: bool) -> "Query":
-        """All words right but for one, and that one corrected; the last may be unfinished."""
-        last = len(words) - 1
-        queries = [word("name") for word in right]
+    def _in_album_too(self, words: Sequence[_Match]) -> "Query":
+        return self._and([self._or([word("name"), word("album")]) for word in words])
+
+    def _whole(self, match: _Match, n_words: int) -> "Query":
+        """Names without other words: in the title, in the artist's name, or in both together."""
+        sizes = {"title": f"t{n_words}", "artist": f"a{n_words}", "name": f"b{n_words}"}
         return self._or(
-            self._and(
-                *queries[:i], self._corrected(word, 1, unfinished and i == last), *queries[i + 1 :]
-            )
-            for i, word in enumerate(words)
+            [self._and([match(field), self._exact(size, "marks")]) for field, size in sizes.items()]
         )
 
-    def _any_typos(self, words: Sequence[str], typed: Sequence[_Word]) -> "Query":
-        """Each word as typed or corrected."""
-        last = len(words) - 1
-        typos = [2 if len(word) >= _TWO_TYPOS_FROM else 1 for word in words]
-        return self._and(
-            *(
-                self._or((match("name"), self._corrected(word, typos[i], i == last)))
-                for i, (word, match) in enumerate(zip(words, typed, strict=True))
-            )
-        )
-
-    def _and(self, *queries: "Query") -> "Query":
+    def _and(self, queries: Iterable["Query"]) -> "Query":
         return self._make.boolean_query([(self._must, query) for query in queries])
 
     def _or(self, queries: Iterable["Query"]) -> "Query":

@@ -7,6 +7,7 @@ a dark page; `dark` chooses the colours. Text from a dataset is escaped: plotly 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise, product
 from typing import Any, Literal
 
 import numpy as np
@@ -179,7 +180,8 @@ def map_figure(
         "newselection": {"line": {"color": colours.ink, "width": 1.5, "dash": "dot"}},
     }
     if isinstance(colour, Categories):
-        heading = {"text": escape(colour.title, quote=False), "font": {"size": FONT_PX}}
+        font = {"size": FONT_PX, "color": colours.ink}
+        heading = {"text": escape(colour.title, quote=False), "font": font}
         layout["legend"]["title"] = heading
     figure = go.Figure(traces, layout)
     placement = Placement()
@@ -243,9 +245,8 @@ def ccdf_figure(
     chart.add_curve(f"All {noun}s", f"%{{y:.3~%}} of {noun}s are in %{{x:,}} or more playlists")
     if fit is not None:
         chart.add_fit(fit)
-    shares = np.interp([mark.count for mark in marks], curve.x, curve.y)
     chart.add_marks(
-        [(mark, mark.count, share) for mark, share in zip(marks, shares.tolist(), strict=True)]
+        [(mark, mark.count, float(np.interp(mark.count, curve.x, curve.y))) for mark in marks]
     )
     return chart.finished("Playlists", f"Share of {noun}s in as many or more", "~%")
 
@@ -467,11 +468,18 @@ class _LogChart:
         self._curve, self._colours = curve, colours
         self._figure = go.Figure(layout=_layout(colours, height))
         self._x = _log_range(curve.x, 0.0)
-        self._y = _log_range(curve.y, 0.35 if headroom else 0.0)
-        self._placement = Placement()
+        self._y = _log_range(curve.y, 0.25 if headroom else 0.0)
+        self._texts, self._line = Placement(), Placement()
 
     def add_curve(self, name: str, hover: str) -> None:
-        """Draw the curve."""
+        """Draw the curve, and keep names off it."""
+        if not len(self._curve.x):
+            return
+        across, up = self._pixels(self._curve.x, self._curve.y)
+        columns = np.arange(0.0, CURVE_PX[0], LINE_PX / 3)
+        heights = np.interp(columns, across, up, left=-LINE_PX, right=-LINE_PX)
+        for (left, top), (right, bottom) in pairwise(zip(columns, heights, strict=True)):
+            self._line.take(Box(left, min(top, bottom) - 2, right, max(top, bottom) + 2))
         self._figure.add_trace(
             go.Scatter(
                 x=self._curve.x,
@@ -501,7 +509,7 @@ class _LogChart:
         across, _ = self._pixels(fit.x_min, 1)
         right, top = CURVE_PX
         corner = f"power law, exponent {fit.exponent:.2f} \u00b1 {fit.standard_error:.2f}"
-        self._placement.take(
+        self._texts.take(
             _text_box(corner, right, top - 1.5 * LINE_PX, "right"),
             Box(across - 2, 0, across + 2, top),
         )
@@ -516,7 +524,7 @@ class _LogChart:
             showarrow=False,
         )
         start = f"x_min = {fit.x_min:,}"
-        self._placement.take(_text_box(start, across + 6, top - LINE_PX / 2, "left"))
+        self._texts.take(_text_box(start, across + 6, top - LINE_PX / 2, "left"))
         self._figure.add_annotation(
             x=np.log10(fit.x_min),
             xanchor="left",
@@ -529,7 +537,11 @@ class _LogChart:
         )
 
     def add_marks(self, places: Sequence[tuple[Mark, float, float]]) -> None:
-        """Mark tracks at (x, y) with a line down to the axis, and name the seeds that find room."""
+        """Mark tracks at (x, y) with a line down to the axis, and name the seeds that find room.
+
+        A track that no playlist holds has no place on a log axis.
+        """
+        places = [place for place in places if place[0].count > 0]
         for kind, name in KIND_NAMES.items():
             group = [(mark, x, y) for mark, x, y in places if mark.kind == kind]
             if group:
@@ -571,19 +583,21 @@ class _LogChart:
         """Write the name above its mark, at the lowest free height, with a line down to it."""
         text = _short(mark.name, 22)
         across, up = self._pixels(x, y)
-        for rise in np.arange(20.0, CURVE_PX[1] - up, LINE_PX):
-            label = _text_box(text, across + 3, up + rise, "left")
-            leader = Box(across - 2, up + 6, across + 2, up + rise)
-            if label.right < CURVE_PX[0] and self._placement.fits(label, leader):
-                self._placement.take(label, leader)
+        for rise, (side, gap) in product(
+            np.arange(20.0, CURVE_PX[1] - up, LINE_PX), (("left", 3), ("right", -3))
+        ):
+            label = _text_box(text, across + gap, up + rise, side)
+            leader = Box(across - 2, up + 8, across + 2, up + rise)
+            inside = label.left >= 0 and label.right <= CURVE_PX[0]
+            if inside and self._texts.fits(label, leader) and self._line.fits(label):
+                self._texts.take(label, leader)
                 self._figure.add_annotation(
                     x=np.log10(x),
                     y=np.log10(y),
                     text=text,
                     ax=0,
                     ay=-rise,
-                    xanchor="left",
-                    align="left",
+                    xanchor=side,
                     arrowhead=0,
                     arrowwidth=1,
                     arrowcolor=_faded(self._colours.muted, 0.6),
@@ -591,11 +605,11 @@ class _LogChart:
                 )
                 return
 
-    def _pixels(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point is drawn, from the lower left, on a plot of nominal size."""
+    def _pixels(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Where points are drawn, from the lower left, on a plot of nominal size."""
         across = (np.log10(x) - self._x[0]) / (self._x[1] - self._x[0])
         up = (np.log10(y) - self._y[0]) / (self._y[1] - self._y[0])
-        return float(across * CURVE_PX[0]), float(up * CURVE_PX[1])
+        return across * CURVE_PX[0], up * CURVE_PX[1]
 
     def finished(self, x_title: str, y_title: str, y_format: str) -> go.Figure:
         """The figure with its axes."""

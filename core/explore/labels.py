@@ -85,7 +85,8 @@ def cluster_labels(
         The most telling first; none overlaps another on a map some 600 pixels high. Empty if no
         text is known.
     """
-    known = np.isfinite(coordinates).all(axis=1) & np.array([text is not None for text in texts])
+    named = np.array([text is not None for text in texts], bool)
+    known = np.isfinite(coordinates).all(axis=1) & named
     if not known.any():
         return []
     points = coordinates[known]

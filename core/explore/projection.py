@@ -148,14 +148,16 @@ def _pca(unit: np.ndarray, seed: int, progress: Progress) -> np.ndarray:
 
 def _tsne(unit: np.ndarray, seed: int, progress: Progress) -> np.ndarray:
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     progress.update("Laying out the map")
     perplexity = min(30.0, (len(unit) - 1) / 3)
     # On vectors of length 1 Euclidean neighbours are cosine neighbours. Half of the default
     # iterations take half the time and are as trustworthy on playlists.
-    return TSNE(
-        2, perplexity=perplexity, init="pca", max_iter=500, random_state=seed
-    ).fit_transform(unit)
+    tsne = TSNE(2, perplexity=perplexity, init="pca", max_iter=500, random_state=seed)
+    # Threads wait for each other at every step: on a busy host two take several times longer.
+    with threadpool_limits(1, "openmp"):
+        return tsne.fit_transform(unit)
 
 
 def _umap(unit: np.ndarray, seed: int, progress: Progress) -> np.ndarray:

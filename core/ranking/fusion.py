@@ -13,28 +13,11 @@ from core.retrieval.base import Recommendations
 
 CONSTANT = 60
 
+_NEIGHBOURS = {"playlist_knn": 0.5, "item_knn": 0.5, "track2vec": 0.5}
 WEIGHTS = (
-    (0, {"titles": 1.0, "popularity": 0.1}),
-    (
-        5,
-        {
-            "playlist_knn": 1.0,
-            "item_knn": 0.5,
-            "titles": 0.25,
-            "track2vec": 0.5,
-            "popularity": 0.02,
-        },
-    ),
-    (
-        250,
-        {
-            "playlist_knn": 1.0,
-            "item_knn": 0.8,
-            "titles": 0.1,
-            "track2vec": 0.5,
-            "popularity": 0.02,
-        },
-    ),
+    (0, {"titles": 1.0, "popularity": 0.2}),
+    (5, _NEIGHBOURS | {"titles": 0.25, "popularity": 0.05}),
+    (250, _NEIGHBOURS | {"titles": 0.1, "popularity": 0.02}),
 )
 """Weights by largest number of seeds; chosen on validation playlists."""
 

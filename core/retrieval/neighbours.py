@@ -144,16 +144,17 @@ class ItemKNN(RetrievalModel):
         holders = sparse.csc_matrix(
             (weights, number[held.indices], held.indptr), shape=held.shape[::-1]
         ).tocsr()
-        parts = [
-            self._most_similar(holders, number[start : start + _ROWS])
-            for start in progress.track(range(0, self.n_tracks, _ROWS), "Comparing tracks")
-        ]
-        sizes = np.concatenate([np.diff(part.indptr) for part in parts])
         id_type = np.uint16 if self.n_tracks <= 1 << 16 else np.int32
+        sizes, similar, similarity = [np.zeros(1, np.int64)], [], []
+        for start in progress.track(range(0, self.n_tracks, _ROWS), "Comparing tracks"):
+            part = self._most_similar(holders, number[start : start + _ROWS])
+            sizes.append(np.diff(part.indptr))
+            similar.append(order[part.indices].astype(id_type))
+            similarity.append(part.data.astype(np.float16))
         state = {
-            "indptr": np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]),
-            "similar": np.concatenate([order[part.indices].astype(id_type) for part in parts]),
-            "similarity": np.concatenate([part.data.astype(np.float16) for part in parts]),
+            "indptr": np.cumsum(np.concatenate(sizes)),
+            "similar": np.concatenate(similar),
+            "similarity": np.concatenate(similarity),
         }
         self._restore(state, dataset)
 
