@@ -31,7 +31,7 @@ KEEP, NOT_THIS = ":material/add:", ":material/thumb_down:"
 
 
 def page() -> None:
-    st.title("What plays next?")
+    st.title("What plays next?", anchor=False)
     playlist, answer = st.columns([3, 7], gap="medium")
     with playlist:
         _playlist()
@@ -48,7 +48,7 @@ def page() -> None:
 
 
 def _playlist() -> None:
-    st.subheader("Your playlist")
+    st.subheader("Your playlist", anchor=False)
     _title()
     _search()
     if st.button("Paste or upload a list", icon=":material/content_paste:"):
@@ -271,15 +271,17 @@ def _starts() -> None:
 
 def _answer(found: Continuation) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.subheader("Most popular" if session.is_blank() else "Continuation", width="stretch")
+        st.subheader(
+            "Most popular" if session.is_blank() else "Continuation", width="stretch", anchor=False
+        )
         _export(found)
         _link()
     for note in found.notes:
         st.caption(plain(note))
     uris = session.dataset(session.version()).values("uri", found.tracks)
-    chosen = selected("continuation", uris)
-    if uris and not session.is_blank():
-        _detail(found, uris, uris.index(chosen[0]) if chosen else 0)
+    chosen = selected("continuation", uris, required=True)
+    if chosen and not session.is_blank():
+        _detail(found, uris, uris.index(chosen[0]))
     _table(found, uris)
     _dislikes()
 

@@ -24,7 +24,7 @@ METRICS = ("r_precision", "ndcg", "clicks", "hit@10", "coverage", "novelty")
 
 
 def page() -> None:
-    st.title("Library")
+    st.title("Library", anchor=False)
     names = Workspace().names()
     if not names:
         st.info(
@@ -83,7 +83,7 @@ def _overview(name: str) -> dict[str, Any]:
 
 def _dataset(version: Version) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(plain(version.name), width="content")
+        st.subheader(plain(version.name), width="content", anchor=False)
         manifest = session.dataset(version).manifest
         if manifest["simulated"]:
             simulated_badge()
@@ -227,7 +227,7 @@ def _figure(figure: Figure | None, digits: int) -> str:
 
 
 def _import() -> None:
-    st.subheader("Import playlists")
+    st.subheader("Import playlists", anchor=False)
     with st.form("import", border=True):
         files = st.file_uploader(
             "Upload files",

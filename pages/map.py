@@ -40,7 +40,7 @@ ADD, ADDED = ":material/add:", ":material/check:"
 
 
 def page() -> None:
-    st.title("Map")
+    st.title("Map", anchor=False)
     with sentences():
         shown = session.track_map(session.version())
         if shown is None:
@@ -250,7 +250,7 @@ def _side() -> None:
 
 def _area(tracks: Sequence[int]) -> None:
     """The selected tracks, the popular ones first, as their ids are."""
-    st.subheader(f"{len(tracks):,} selected")
+    st.subheader(f"{len(tracks):,} selected", anchor=False)
     listed = tracks[:LISTED]
     _buttons("Add all" if len(listed) == len(tracks) else f"Add the {LISTED} most popular", listed)
     _list("map_area", listed)
@@ -260,7 +260,7 @@ def _neighbours(track: int) -> None:
     version = session.version()
     shown = session.track_map(version)
     assert shown is not None
-    st.subheader(plain(session.names(version, [track])[0]))
+    st.subheader(plain(session.names(version, [track])[0]), anchor=False)
     if track >= len(shown.coordinates) or not np.isfinite(shown.coordinates[track]).all():
         st.caption("Too few playlists hold it for a place on the map.")
     _buttons("Add to playlist", [track])

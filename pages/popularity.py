@@ -30,7 +30,7 @@ from pages.widgets import plain, sentences
 
 
 def page() -> None:
-    st.title("Popularity")
+    st.title("Popularity", anchor=False)
     with sentences():
         version = session.version()
         counts = session.dataset(version).manifest["counts"]
@@ -86,7 +86,7 @@ def _curves(version: Version, fit: PowerLawFit | NoFit, marks: Sequence[Mark]) -
     dark = st.context.theme.type == "dark"
     ranks, tail = st.columns(2, gap="medium")
     with ranks:
-        st.subheader("By rank")
+        st.subheader("By rank", anchor=False)
         st.plotly_chart(
             rank_frequency_figure(by_rank, marks, dark=dark),
             key="ranks",
@@ -94,7 +94,7 @@ def _curves(version: Version, fit: PowerLawFit | NoFit, marks: Sequence[Mark]) -
             alt="Playlists that hold a track by the track's popularity rank, both on log axes.",
         )
     with tail:
-        st.subheader("By share")
+        st.subheader("By share", anchor=False)
         st.plotly_chart(
             ccdf_figure(by_share, drawn, marks, dark=dark),
             key="tail",
@@ -106,7 +106,7 @@ def _curves(version: Version, fit: PowerLawFit | NoFit, marks: Sequence[Mark]) -
 
 def _verdict(fit: PowerLawFit | NoFit) -> None:
     """The fit in numbers and in words, or why there is none."""
-    st.subheader("Is it a power law?")
+    st.subheader("Is it a power law?", anchor=False)
     if isinstance(fit, NoFit):
         st.info(plain(fit.reason), icon=":material/show_chart:")
         return
@@ -142,7 +142,7 @@ def _in_words(comparison: Comparison) -> str:
 
 def _lengths(version: Version) -> None:
     _, _, histogram, median = _shapes(version)
-    st.subheader("Playlist lengths")
+    st.subheader("Playlist lengths", anchor=False)
     st.plotly_chart(
         playlist_length_figure(histogram, median, dark=st.context.theme.type == "dark"),
         key="lengths",

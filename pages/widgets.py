@@ -158,16 +158,19 @@ def player(uri: str) -> None:
 # --- tables of tracks ---
 
 
-def selected(key: str, uris: Sequence[str]) -> list[str]:
+def selected(key: str, uris: Sequence[str], required: bool = False) -> list[str]:
     """The selected rows' tracks of the table `key`; call it before the table is drawn.
 
     The browser remembers row numbers: where the rows have changed since the last run, the
-    selection is moved along with its tracks.
+    selection is moved along with its tracks. Where one row is `required`, it begins with the first
+    and then stays there.
     """
-    before = st.session_state.get(f"{key}_uris", ())
     rows = st.session_state[key]["selection"]["rows"] if key in st.session_state else []
+    before = st.session_state.get(f"{key}_uris", ())
     chosen = [before[row] for row in rows if row < len(before)]
     chosen = [uri for uri in chosen if uri in uris]
+    if required and (rows in ([], [0]) or not chosen):
+        chosen = list(uris[:1])
     if tuple(uris) != before and key in st.session_state:
         st.session_state[key] = {"selection": {"rows": [uris.index(uri) for uri in chosen]}}
     st.session_state[f"{key}_uris"] = tuple(uris)

@@ -1,20 +1,25 @@
 """Text search over the tracks and artists of a dataset.
 
-Two tantivy indices, memory-mapped: `tracks` and `artists`. `analyse` cuts names and queries into
-words, more forgivingly than `core.dataset.text` compares names. A query is never parsed, so no
-character in it is syntax.
-
-An answer is filled tier by tier, each asked only where those before it leave room:
+`analyse` cuts names and queries into words, more forgivingly than `core.dataset.text` compares
+names: a person types what a file spells out. A query is never parsed, so no character in it is
+syntax. An answer is filled tier by tier, each asked only where those before it leave room:
 
 1. every word of the query is a word of the title or the artist;
 2. the last word may be only the beginning of one, as while typing;
 3. words may also come from the album;
 4. one word may have a typo: a letter wrong, missing or added, or two swapped;
-5. every word may have one, and long words two.
+5. the same where the last word is unfinished;
+6. every word may have a typo, and long words two.
 
-Tiers 4 and 5 are for queries that find next to nothing. Within a tier the most popular comes first,
-where matching a whole title, a whole artist's name or exactly both counts as being `WHOLE` times as
+Typos are for queries that find next to nothing. Within a tier the most popular comes first, where
+matching a whole title, a whole artist's name or exactly both counts as being `WHOLE` times as
 popular. Popularity is read off the ids, as Zipf's law has it: proportional to 1 / (id + 1).
+
+Of tracks and of artists there are two memory-mapped tantivy indices each. `words` holds the
+distinct words by falling frequency: it proposes corrections. `names` holds the names by id:
+`title`, `artist`, `album`, and `name` for title and artist together are the words of a name,
+`…_starts` their beginnings, and `marks` its sizes ("t2": two words in the title; "a": artist, "b":
+both) and whether its id is among the first.
 """
 
 import os
@@ -43,7 +48,7 @@ FEW = 10
 """Typos are tried where a query of n words found fewer matches than the n-th part of this."""
 
 _MAX_QUERY = 200  # characters
-_MAX_QUERY_WORDS = 16
+_MAX_QUERY_WORDS = 12
 _MAX_WORD = 40  # characters; longer words match by their beginning
 _TYPO_FROM, _TWO_TYPOS_FROM = 3, 8  # characters
 _UNFINISHED_TYPO_FROM = 4  # characters; shorter beginnings with a typo match nearly anything
@@ -90,7 +95,7 @@ class Words(NamedTuple):
     extras: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 8)
 def analyse(text: str) -> Words:
     """Cut a name or a query into words.
 
@@ -124,7 +129,7 @@ class _Chunk(NamedTuple):
     last: str = ""
 
 
-@lru_cache(maxsize=1 << 18)
+@lru_cache(maxsize=1 << 14)  # a larger one costs more in garbage collection than it saves
 def _analyse_chunk(chunk: str) -> _Chunk:
     folded = _fold(chunk)
     parts = _PART.findall(folded.replace("'", ""))
@@ -165,7 +170,7 @@ def _spellings(chunk: str, parts: list[str]) -> list[str]:
 
 _BATCH = 20_000  # names
 _HEAP = 128_000_000  # bytes the writer may hold before it writes a segment
-_FIELDS = ("name", "title", "artist", "album")  # name: title and artist
+_FIELDS = ("name", "title", "artist", "album")
 _HEAD = 1 << 16  # ids searched first
 _Document = list[tuple[str, str]]  # fields and their texts
 _STARTS = (1, 2)  # characters; beginnings of so many words that they are indexed as terms
@@ -234,7 +239,6 @@ def _name_documents(
             yield [*document, ("marks", " ".join(marks))]
 
 
-@lru_cache(maxsize=1 << 16)
 def _indexed(field: str, text: str) -> _Document:
     """What is indexed of a text: its words and their beginnings."""
     words = [*chain(*analyse(text))]

@@ -77,11 +77,11 @@ class Track2Vec(RetrievalModel):
         ns_exponent: float = 0.75
         sample: float = 0.0
         epochs: int = 30
-        alpha: float = 0.025
+        alpha: float = 0.1
         min_count: int = 1
         workers: int = 1
         score: Literal["product", "cosine"] = "product"
-        bias: float = 0.0
+        bias: float = 0.5
 
     params: Params
 

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
+from core.explore.projection import MIN_POINTS
 from core.measure import measured
 from core.progress import SILENT, Progress
 from core.retrieval import MODELS, PRESETS
@@ -135,7 +138,7 @@ def train(
             model.save(folder)
             write_json(folder / "card.json", asdict(card))
         cards.append(card)
-        if isinstance(model, Track2Vec):
+        if isinstance(model, Track2Vec) and np.count_nonzero(model.vectors.any(1)) >= MIN_POINTS:
             make_map(dataset, name, model.vectors, map_method, seed=seed, progress=part)
     return cards
 

@@ -1,0 +1,76 @@
+"""Pages on a real workspace: a planted dataset with every model and a map, and one without."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.dataset.dataset import Dataset
+from core.retrieval import MODELS
+from core.training.train import train
+
+SHELL = Path(__file__).resolve().parents[2] / "pages" / "shell.py"
+WITH_SIGNS = "**Bold** <b>x</b> [l](http://x.y) :red[z] $1$"
+
+
+@pytest.fixture(scope="session")
+def trained(planted: Dataset, make_dataset, tmp_path_factory) -> Path:
+    """A workspace with "planted", trained and mapped, and the untrained "signs"."""
+    workspace = tmp_path_factory.mktemp("workspace")
+    shutil.copytree(planted.folder, workspace / "planted")
+    train(Dataset(workspace / "planted"), list(MODELS), "fast", map_method="pca")
+    signs = make_dataset(
+        [["x", "y"]], ["=1+1"], {"x": {"title": WITH_SIGNS, "artist": "_a_"}}, name="signs"
+    )
+    shutil.copytree(signs.folder, workspace / "signs")
+    return workspace
+
+
+@pytest.fixture
+def workspace(trained: Path, tmp_path: Path, monkeypatch) -> Iterator[Path]:
+    """A copy of it for one test, in use."""
+    own = tmp_path / "workspace"
+    shutil.copytree(trained, own)
+    monkeypatch.setenv("SEGUE_WORKSPACE", str(own))
+    monkeypatch.setattr("core.workspace.DEMO", tmp_path / "demo")
+    yield own
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_page(workspace: Path) -> Callable[..., AppTest]:
+    """A function that opens a page cold by its link and fails on any exception."""
+
+    def open_page(page: str = "continuation", **link: str | list[str]) -> AppTest:
+        at = AppTest.from_file(str(SHELL), default_timeout=60)
+        at.query_params.update({"dataset": "planted"} | link)
+        at.run()
+        if page != "continuation":
+            at.switch_page(f"{page}.py").run()
+        assert not at.exception, at.exception
+        return at
+
+    return open_page
+
+
+def texts(at: AppTest) -> str:
+    """All that a page says in prose."""
+    kinds = (at.title, at.subheader, at.markdown, at.caption, at.info, at.error, at.warning)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    """Press the only button of this label."""
+    (button,) = [button for button in at.button if button.label == label]
+    button.click().run()
+    assert not at.exception, at.exception
+    return at
+
+
+def link(at: AppTest) -> dict[str, list[str]]:
+    """The words of a page's address."""
+    return {word: [v] if isinstance(v, str) else [*v] for word, v in at.query_params.items()}

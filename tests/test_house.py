@@ -1,0 +1,62 @@
+"""What the tree promises: floors without circles, light imports, no Streamlit below the pages."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = sorted((ROOT / "core").rglob("*.py"))
+HEAVY = {"gensim", "umap", "numba", "sklearn", "powerlaw", "matplotlib", "similaripy", "tantivy"}
+FLOORS = [
+    {"errors", "workspace", "progress", "measure"},
+    {"dataset"},
+    {"retrieval"},
+    {"ranking", "ordering"},
+    {"recommender"},
+    {"explore", "evaluation"},
+    {"training"},
+    {"bench"},
+    {"__main__"},
+]
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def floor(room):
+    return next(level for level, rooms in enumerate(FLOORS) if room in rooms)
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_core_never_imports_the_pages(path):
+    assert not {name.split(".")[0] for name in imports(path)} & {"streamlit", "pages"}
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_only_from_its_floor_and_below(path):
+    room = path.relative_to(ROOT / "core").parts[0].removesuffix(".py")
+    if room == "__init__":
+        return
+    used = {name.split(".")[1] for name in imports(path) if name.startswith("core.")}
+    assert {name for name in used if floor(name) > floor(room)} == set()
+
+
+def test_opening_and_importing_load_nothing_heavy():
+    code = (
+        "import sys, core.recommender, core.retrieval, core.training.train, core.training.maps, "
+        "core.dataset.library, core.dataset.search, core.evaluation.leaderboard, "
+        "core.explore.figures, core.explore.power_law, core.explore.projection\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,57 @@
+"""The shipped demo, and the command that makes it at a small size."""
+
+import json
+
+import numpy as np
+import pytest
+
+from core.dataset.dataset import Dataset
+from core.recommender import Recommender
+from core.retrieval import MODELS
+from core.training import demo
+from core.training.evaluate import stored_leaderboard
+from core.training.maps import load_map
+from core.training.train import cards, load_models
+from core.workspace import DEMO
+
+SMALL = {"playlists": 400, "tracks": 1_200, "holdout": 50}
+SMALL_FINGERPRINT = "FILL"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return demo.build_demo(tmp_path_factory.mktemp("demo") / "small", preset="fast", **SMALL)
+
+
+def layout(folder):
+    """Files below a folder, but those of the search index, which are named at random."""
+    paths = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return {path for path in paths if not path.startswith("search/")}
+
+
+def test_the_command_makes_the_same_playlists_every_time(small):
+    assert small.manifest["fingerprint"] == SMALL_FINGERPRINT
+
+
+def test_the_shipped_demo_has_what_the_command_writes(small):
+    assert layout(DEMO) == layout(small.folder)
+    shipped = json.loads((DEMO / "manifest.json").read_text())
+    assert shipped.keys() == small.manifest.keys()
+    assert shipped["simulated"] is True
+    assert shipped["counts"]["playlists"] == pytest.approx(demo.PLAYLISTS, rel=0.05)
+    assert shipped["counts"]["tracks"] == pytest.approx(demo.TRACKS, rel=0.05)
+
+
+def test_the_shipped_models_are_all_there_and_fit_the_playlists():
+    dataset = Dataset(DEMO)
+    assert [card.model for card in cards(dataset)] == list(MODELS)
+    recommender = Recommender(dataset, load_models(dataset))
+    found = recommender.continue_playlist(dataset.playlists[0][:5], k=20)
+    assert len(set(found.tracks.tolist())) == 20
+    assert load_map(dataset).coordinates.shape[1] == 2
+    assert np.isfinite(load_map(dataset).coordinates).mean() > 0.9
+    assert {row.name for row in stored_leaderboard(dataset).rows} >= {"fusion", *MODELS}
+
+
+def test_the_shipped_demo_is_small():
+    assert sum(path.stat().st_size for path in DEMO.rglob("*") if path.is_file()) < 15e6
