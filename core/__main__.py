@@ -296,9 +296,11 @@ def bench(
         _print_json({"import": imported, "search": searched})
         return
     for name, figures in (("import", imported), ("search", searched)):
-        _say(name)
-        for key, value in figures.items():
-            _say(f"  {key:24} {value:,.2f}" if isinstance(value, float) else f"  {key:24} {value:,}")
+        _table([name, ""], [[key, _figure(value)] for key, value in figures.items()])
+
+
+def _figure(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
 def _show_manifest(manifest: dict[str, Any], as_json: bool) -> None:

@@ -15,6 +15,7 @@ from pages import session
 from pages.widgets import (
     add_track,
     add_tracks,
+    counted,
     no_model,
     plain,
     play_toggle,
@@ -144,12 +145,9 @@ def _each(act: Callable[[str], None], uris: Sequence[str]) -> None:
 def _missing(uris: Sequence[str]) -> None:
     """Name the tracks of a link, or of another dataset, that this one lacks."""
     with st.container(border=True):
-        few = len(uris) == 1
-        st.markdown(f"**{len(uris)} {'track is' if few else 'tracks are'} not in this dataset**")
+        st.markdown(f"**Not in this dataset: {counted(len(uris), 'track')}**")
         st.text("\n".join(uris[:5]) + (f"\nand {len(uris) - 5} more" if len(uris) > 5 else ""))
-        st.button(
-            "Forget it" if few else "Forget them", on_click=session.remove_seeds, args=(uris,)
-        )
+        st.button("Forget", on_click=session.remove_seeds, args=(uris,))
 
 
 # --- a pasted or uploaded list ---
@@ -199,7 +197,7 @@ def _offer(listed: ListedPlaylist, report: MatchReport) -> None:
     _matches(report)
     for problem in listed.problems[:3]:
         st.caption(plain(f"Skipped: {problem.kind} ({problem.where})."))
-    if st.button(f"Add {len(found)} tracks", type="primary", disabled=not found):
+    if st.button(f"Add {counted(len(found), 'track')}", type="primary", disabled=not found):
         add_tracks(found)
         if listed.title and not session.request_now().title:
             session.change(title=listed.title[: session.MOST_LETTERS])
@@ -396,7 +394,7 @@ def _dislikes() -> None:
     count = len(session.request_now().dislikes)
     if count:
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            st.caption(f"{count} {'track is' if count == 1 else 'tracks are'} not shown.")
+            st.caption(f"{counted(count, 'track')} not shown.")
             st.button("Allow again", type="tertiary", on_click=session.forget_dislikes)
 
 

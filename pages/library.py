@@ -18,7 +18,7 @@ from core.training.train import train
 from core.workspace import Workspace, checked_name
 from pages import session
 from pages.session import Version
-from pages.widgets import PageProgress, plain, sentences, simulated_badge
+from pages.widgets import PageProgress, counted, plain, sentences, simulated_badge
 
 METRICS = ("r_precision", "ndcg", "clicks", "hit@10", "coverage", "novelty")
 
@@ -47,7 +47,7 @@ def _datasets(names: Sequence[str]) -> str:
     current = session.request_now().dataset
     state = st.dataframe(
         pd.DataFrame(rows),
-        key="datasets",
+        key=f"datasets_{current}",  # a new current dataset is selected anew
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row-required",
@@ -275,7 +275,8 @@ def _run_import(name: str, source: str, paths: Sequence[Path], replace: bool) ->
     with _progress() as progress:
         manifest = import_dataset(workspace, name, source, paths, progress)
     counts = manifest["counts"]
-    st.toast(f"{counts['playlists']:,} playlists, {counts['tracks']:,} tracks imported.")
+    playlists, tracks = counted(counts["playlists"], "playlist"), counted(counts["tracks"], "track")
+    st.toast(f"{playlists}, {tracks} imported.")
     session.change(dataset=name)
     st.rerun()
 

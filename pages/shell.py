@@ -51,7 +51,8 @@ def _about_dataset() -> None:
     if manifest["simulated"]:
         widgets.simulated_badge()
     counts = manifest["counts"]
-    st.caption(f"{counts['playlists']:,} playlists, {counts['tracks']:,} tracks")
+    playlists, tracks = counts["playlists"], counts["tracks"]
+    st.caption(f"{widgets.counted(playlists, 'playlist')}, {widgets.counted(tracks, 'track')}")
 
 
 def _dials() -> None:

@@ -13,13 +13,17 @@ from core.progress import Progress
 from pages import session
 
 SEARCH_ROWS = 8
-_ICON = re.compile(r":material/(\w+): ?")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@])")
 
 
 def plain(text: object) -> str:
     """Text of others for a place that reads Markdown: shown as it is written, on one line."""
     return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def counted(count: int, noun: str) -> str:
+    """Say a count with its noun: 1 track, 2,000 tracks."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @contextmanager
@@ -191,12 +195,10 @@ def row_button(
         Of the rows.
     hint : str
     """
-    # A click reports the label as read aloud: an icon by its name.
-    act_by_name = {_ICON.sub(r"\1 ", label).strip(): act for label, act in actions.items()}
 
     def clicked() -> None:
         click = st.session_state[key]
-        act_by_name[click["label"]](uris[click["row"]])
+        actions[click["label"]](uris[click["row"]])
 
     return st.column_config.ButtonColumn(
         "", key=key, type="tertiary", width=44, help=hint or None, on_click=clicked

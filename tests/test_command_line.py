@@ -1,4 +1,4 @@
-"""The command line as a person meets it: real processes would be slow, so one runner, real files."""
+"""The command line as a person meets it, in one process, on real files."""
 
 import csv
 import json

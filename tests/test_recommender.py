@@ -15,7 +15,8 @@ from tests.conftest import style_of
 @pytest.fixture(scope="module")
 def recommender(planted):
     models = {
-        name: kind(preset_params(name, "fast")).fit(planted, seed=0) for name, kind in MODELS.items()
+        name: kind(preset_params(name, "fast")).fit(planted, seed=0)
+        for name, kind in MODELS.items()
     }
     return Recommender(planted, models)
 

@@ -31,9 +31,14 @@ def test_a_folder_appears_whole(tmp_path):
 def test_a_failed_replacement_leaves_the_previous_folder(tmp_path, error):
     with atomic_folder(tmp_path / "set") as partial:
         (partial / "a").write_text("old")
-    with pytest.raises(error), atomic_folder(tmp_path / "set") as partial:
-        (partial / "a").write_text("new")
-        raise error
+
+    def fail():
+        with atomic_folder(tmp_path / "set") as partial:
+            (partial / "a").write_text("new")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert everything_below(tmp_path) == {"set/a": b"old"}
 
 
@@ -55,9 +60,14 @@ def test_a_crash_after_both_renames_keeps_the_new_folder(tmp_path):
 
 def test_a_failed_write_leaves_the_previous_file(tmp_path):
     write_json(tmp_path / "a.json", {"x": 1})
-    with pytest.raises(RuntimeError), atomic_file(tmp_path / "a.json") as partial:
-        partial.write_text("{")
-        raise RuntimeError
+
+    def fail():
+        with atomic_file(tmp_path / "a.json") as partial:
+            partial.write_text("{")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert read_json(tmp_path / "a.json") == {"x": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 

@@ -189,7 +189,8 @@ class _Stage:
 
     def column(self, query: str) -> np.ndarray:
         """The only column of a query's result."""
-        return next(iter(self.database.execute(query).fetchnumpy().values()))
+        (values,) = self.database.execute(query).fetchnumpy().values()
+        return np.asarray(values)
 
     def chunks(self) -> Iterator[np.ndarray]:
         """The entries, some millions at a time."""

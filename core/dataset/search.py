@@ -371,7 +371,7 @@ class _Tier(NamedTuple):
     """What to look for next, unless `enough` names are found already."""
 
     names: "Query"
-    whole: "Query"
+    whole: Callable[[], "Query"]
     enough: int
 
 
@@ -394,11 +394,12 @@ class _Names:
         for tier in self._tiers(words, limit):
             if len(found) >= tier.enough:
                 break
-            # Whoever is among the best n of a tier is among the n smallest ids of its names, or
-            # among the n smallest of its whole matches.
-            n = limit + len(found)
+            # The best n of a tier are among the n smallest ids of its names and the n smallest of
+            # its whole matches. At least two, so that one alone needs no order.
+            n = max(limit + len(found), 2)
             places = {number: number + 1.0 for number in first(tier.names, n)}
-            places |= {number: (number + 1) / WHOLE for number in first(tier.whole, n)}
+            if len(places) > 1:
+                places |= {number: (number + 1) / WHOLE for number in first(tier.whole(), n)}
             found |= dict.fromkeys(sorted(places, key=places.__getitem__))
         return list(found)[:limit]
 
@@ -408,11 +409,11 @@ class _Names:
         few = min(limit, max(FEW // len(words), 1))
 
         def tier(match: _Match, enough: int) -> _Tier:
-            return _Tier(match("name"), self._whole(match, len(words)), enough)
+            return _Tier(match("name"), partial(self._whole, match, len(words)), enough)
 
         yield tier(partial(self._all, exact), limit)
         yield tier(partial(self._all, typed), limit)
-        yield _Tier(self._in_album_too(typed), self._make.empty_query(), limit)
+        yield _Tier(self._in_album_too(typed), self._make.empty_query, limit)
         near = [self._corrected(word, 1) for word in words]
         yield tier(partial(self._one_typo, exact, near), few)
         near[-1] = self._corrected(words[-1], 1, unfinished=True)

@@ -9,6 +9,9 @@ from core.dataset.dataset import Dataset
 from core.dataset.text import normalise
 from core.ordering import within_first
 
+SHRINK = 10
+"""Playlists elsewhere that every track is taken to have besides its own."""
+
 
 @dataclass(frozen=True)
 class Example:
@@ -57,8 +60,11 @@ def examples(dataset: Dataset, limit: int = 6, tracks: int = 3) -> list[Example]
 
 
 def _typical(dataset: Dataset, rows: np.ndarray, n: int) -> tuple[int, ...]:
-    """Tracks with the largest count here times share of their playlists that are here."""
+    """Tracks with the largest count here times share of their playlists that are here.
+
+    The share is shrunk, or tracks of a single playlist would come first.
+    """
     here = dataset.playlists.select(rows).tracks
     found, counts = np.unique(here, return_counts=True)
-    best = found[np.argsort(-(counts**2) / dataset.counts[found], kind="stable")]
+    best = found[np.argsort(-(counts**2) / (dataset.counts[found] + SHRINK), kind="stable")]
     return tuple(best[within_first(dataset.artist[best], 1)][:n].tolist())

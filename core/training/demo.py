@@ -15,6 +15,8 @@ from core.training.train import train
 from core.workspace import DEMO, atomic_folder
 
 PLAYLISTS, TRACKS, HOLDOUT = 4_000, 12_000, 400
+SETTINGS = {"item_knn": {"neighbours": 100}}
+"""Half the usual table of similar tracks, so that the demo stays under 15 MB."""
 
 
 def build_demo(
@@ -23,6 +25,7 @@ def build_demo(
     tracks: int = TRACKS,
     holdout: int = HOLDOUT,
     preset: str = "full",
+    map_method: str = "umap",
     progress: Progress = SILENT,
 ) -> Dataset:
     """Simulate, train, map and evaluate into a folder, replaced at success only.
@@ -34,8 +37,8 @@ def build_demo(
         Size of the simulation.
     holdout : int
         Playlists that the leaderboard holds out.
-    preset : str
-        Of the training.
+    preset, map_method : str
+        See `train`.
     progress : Progress
     """
     with atomic_folder(folder) as partial:
@@ -44,11 +47,19 @@ def build_demo(
         provenance = Provenance("demo", "simulated", licence="CC0 1.0", simulated=True)
         build(batches, inside, provenance, progress)
         dataset = Dataset(inside)
-        train(dataset, list(MODELS), preset, progress=progress.within(0, 0.5, ""))
+        part = progress.within(0, 0.5, "")
+        train(
+            dataset,
+            list(MODELS),
+            preset,
+            progress=part,
+            map_method=map_method,
+            settings=SETTINGS,
+        )
         board = evaluate_models(dataset, holdout, progress=progress.within(0.5, 1, ""))
         store_leaderboard(dataset, board)
-        for part in inside.iterdir():
-            part.rename(partial / part.name)
+        for file in inside.iterdir():
+            file.rename(partial / file.name)
         inside.rmdir()
     return Dataset(folder)
 

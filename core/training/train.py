@@ -2,9 +2,10 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,7 @@ def train(
     seed: int = 0,
     progress: Progress = SILENT,
     map_method: str = "umap",
+    settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> list[Card]:
     """Fit models and store each as soon as it is ready; lay out the map of track2vec's vectors.
 
@@ -125,6 +127,8 @@ def train(
     progress : Progress
     map_method : str
         See `projection.project`.
+    settings : mapping of model name to settings
+        Instead of the preset's.
 
     Returns
     -------
@@ -133,7 +137,8 @@ def train(
     cards = []
     for i, name in enumerate(names):
         part = progress.within(i / len(names), (i + 1) / len(names), MODELS[name].label)
-        model, card = fit(name, preset_params(name, preset), dataset, seed, part)
+        params = replace(preset_params(name, preset), **settings.get(name, {}))
+        model, card = fit(name, params, dataset, seed, part)
         with atomic_folder(_folder(dataset, name)) as folder:
             model.save(folder)
             write_json(folder / "card.json", asdict(card))

@@ -43,11 +43,6 @@ def test_m3u_is_one_line_a_fact(dataset, ids):
     lines = text.splitlines()
     assert lines[:2] == ["#EXTM3U", "#PLAYLIST:my list"]
     assert lines[2:4] == ['#EXTINF:61,Ä & B - Say "Hi", you', SPOTIFY]
-        "#EXTM3U",
-        "#PLAYLIST:my list",
-        '#EXTINF:61,Ä & B - Say "Hi", you',
-        SPOTIFY,
-    ]
     assert len(lines) == 2 + 2 * len(ids)
 
 

@@ -94,8 +94,9 @@ def test_a_wrong_type_is_named_and_the_rest_kept(tmp_path):
         playlist(13, tracks="none"),
     )
     batches = read(path)
+    long = "s.json, playlist 0, track 1, duration_ms"
     assert problems(batches) == {
-        "duration_ms is not a whole number, now unknown": "s.json, playlist 0, track 1, duration_ms",
+        "duration_ms is not a whole number, now unknown": long,
         "rows that are not objects, skipped": "s.json, playlist 1",
         "track_name is not text, now unknown": "s.json, playlist 2, track 0, track_name",
         "name is not text, now unknown": "s.json, playlist 2, name",

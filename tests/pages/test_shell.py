@@ -65,7 +65,7 @@ def test_a_model_can_answer_alone(open_page):
 def test_a_playlist_outlives_a_change_of_dataset(open_page):
     at = open_page(seed=seeds_of(1))
     at.sidebar.selectbox[0].set_value("signs").run()
-    assert "3 tracks are not in this dataset" in texts(at)
+    assert "Not in this dataset: 3 tracks" in texts(at)
     at.sidebar.selectbox[0].set_value("planted").run()
     assert len(at.dataframe[0].value) == 3
     assert link(at)["seed"] == seeds_of(1)

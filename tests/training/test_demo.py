@@ -15,12 +15,13 @@ from core.training.train import cards, load_models
 from core.workspace import DEMO
 
 SMALL = {"playlists": 400, "tracks": 1_200, "holdout": 50}
-SMALL_FINGERPRINT = "FILL"
+SMALL_FINGERPRINT = "58fcd81a05998c12466191914757903c0293c7de7971b58706e2e98774c8eb28"
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    return demo.build_demo(tmp_path_factory.mktemp("demo") / "small", preset="fast", **SMALL)
+    folder = tmp_path_factory.mktemp("demo") / "small"
+    return demo.build_demo(folder, preset="fast", map_method="pca", **SMALL)
 
 
 def layout(folder):
