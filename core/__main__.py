@@ -282,7 +282,7 @@ def continue_(
 @app.command()
 def bench(
     tracks: Annotated[int, typer.Option(min=1_000, help="Tracks to search.")] = 2_000_000,
-    slices: Annotated[int, typer.Option(min=4, help="Slices to import.")] = 40,
+    slices: Annotated[int, typer.Option(min=4, help="Slices to import.")] = 100,
     as_json: Json = False,
 ) -> None:
     """Measure speed against peers, in one run."""

@@ -269,9 +269,7 @@ def _starts() -> None:
 
 def _answer(found: Continuation) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.subheader(
-            "Most popular" if session.is_blank() else "Continuation", width="stretch", anchor=False
-        )
+        st.subheader("Continuation", width="stretch", anchor=False)
         _export(found)
         _link()
     for note in found.notes:
@@ -295,14 +293,12 @@ def _table(found: Continuation, uris: Sequence[str]) -> None:
             "Artist": opened.values("artist_name", found.tracks),
             "keep": [KEEP] * n,
             "not": [NOT_THIS] * n,
-            "Closest to": _closest(found),
+            **({"Closest to": _closest(found)} if session.seeds().ids else {}),
             "Popularity": np.floor(100 * session.standing(version).percentiles(found.tracks)),
             "Score": found.scores,
             "Proposed by": [_proposers(found, row) for row in range(n)],
         }
     )
-    if not session.seeds().ids:
-        frame = frame.drop(columns="Closest to")
     columns = st.column_config
     st.dataframe(
         frame,
@@ -331,7 +327,7 @@ def _table(found: Continuation, uris: Sequence[str]) -> None:
                 help="Percentile: the share of all tracks that are in fewer playlists.",
             ),
             "Score": columns.NumberColumn(
-                width=76, format="%.4g", help="Only comparable within this list."
+                width=76, format="%.4f", help="Only comparable within this list."
             ),
             "Proposed by": columns.TextColumn(
                 width=300, help="Models that proposed it, and at which place."
@@ -364,7 +360,7 @@ def _proposers(found: Continuation, row: int) -> str:
     """The models that proposed a track, the surest first, with its place in each."""
     places = {name: int(ranks[row]) for name, ranks in found.ranks.items() if ranks[row]}
     ordered = sorted(places, key=lambda name: places[name])
-    return ", ".join(f"{session.model_label(name)} {places[name]}" for name in ordered)
+    return ", ".join(f"{session.model_label(name)} #{places[name]}" for name in ordered)
 
 
 def _detail(found: Continuation, uris: Sequence[str], row: int) -> None:

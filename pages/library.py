@@ -211,7 +211,8 @@ def _board(board: Leaderboard, category: str) -> dict[str, list[str]]:
     table = {"Model": [row.label for row in board.rows]}
     for metric in METRICS:
         digits = 2 if metric == "clicks" else 3
-        table[LABELS[metric]] = [_figure(each.get(metric), digits) for each in figures]
+        label = LABELS[metric][0].upper() + LABELS[metric][1:]
+        table[label] = [_figure(each.get(metric), digits) for each in figures]
     return table
 
 
@@ -255,7 +256,8 @@ def _saved(files: Sequence[Any]) -> Iterator[list[Path]]:
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for number, file in enumerate(files):
-            path = Path(folder) / str(number) / Path(file.name).name
+            name = Path(file.name).name.lstrip(".") or "upload"
+            path = Path(folder) / str(number) / name
             path.parent.mkdir()
             path.write_bytes(file.getbuffer())
             paths.append(path)
@@ -263,7 +265,10 @@ def _saved(files: Sequence[Any]) -> Iterator[list[Path]]:
 
 
 def _server_path(text: str) -> list[Path]:
-    return [Path(text.strip()).expanduser()] if text.strip() else []
+    try:
+        return [Path(text.strip()).expanduser()] if text.strip() else []
+    except RuntimeError as error:
+        raise SegueError(f"{text.strip()}: the server knows no such home folder.") from error
 
 
 def _run_import(name: str, source: str, paths: Sequence[Path], replace: bool) -> None:

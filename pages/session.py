@@ -160,6 +160,7 @@ def start() -> None:
         if asked and names:
             _say(f"There is no dataset “{asked}” here; this is “{names[0]}”.")
         _replace(dataset=names[0] if names else "")
+    st.session_state.version = version_of(request_now().dataset) if names else None
 
 
 def settle_model() -> None:
@@ -259,17 +260,17 @@ class Version:
 
 
 def version() -> Version:
-    """The dataset of the request.
+    """The dataset of the request, as it was when the run began.
 
     Raises
     ------
     SegueError
         If the workspace is empty.
     """
-    name = request_now().dataset
-    if not name:
+    now: Version | None = st.session_state.version
+    if now is None:
         raise SegueError("There is no dataset yet: import one on the Library page.")
-    return version_of(name)
+    return now
 
 
 def version_of(name: str) -> Version:

@@ -29,10 +29,10 @@ from core.errors import SegueError
 from core.progress import SILENT, Progress
 from core.workspace import atomic_folder, write_json
 
-MEMORY_LIMIT = "2GB"
+MEMORY_LIMIT = "512MB"
 LONGEST_MS = 24 * 60 * 60 * 1000
 EXAMPLES = 5
-CHUNK_ENTRIES = 4_000_000
+CHUNK_ENTRIES = 1_000_000
 _CONTROL = r"[\x00-\x1f\x7f]"
 
 _STAGE = f"""
@@ -193,7 +193,7 @@ class _Stage:
         return np.asarray(values)
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """The entries, some millions at a time."""
+        """The entries, `CHUNK_ENTRIES` at a time."""
         self.entries.flush()
         path = self.folder / "entries"
         size = path.stat().st_size // 4

@@ -9,8 +9,11 @@ from core.dataset.dataset import Dataset
 from core.dataset.text import normalise
 from core.ordering import within_first
 
-SHRINK = 10
-"""Playlists elsewhere that every track is taken to have besides its own."""
+TRIED = 10
+"""Frequent titles looked at for each that is wanted."""
+
+DOUBT = 10
+"""Playlists added to a track's count: one that few hold says little about a title."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,10 @@ class Example:
 
 
 def examples(dataset: Dataset, limit: int = 6, tracks: int = 3) -> list[Example]:
-    """The most frequent titles with their typical tracks; empty where no playlist has a title.
+    """Frequent titles whose playlists agree, with the tracks they agree on.
+
+    Of the most frequent titles those come first whose typical tracks occur most often under them:
+    "salsa" before "random". Empty where no playlist has a title.
 
     Parameters
     ----------
@@ -48,23 +54,22 @@ def examples(dataset: Dataset, limit: int = 6, tracks: int = 3) -> list[Example]
     for row, title in enumerate(normalise(titles)):
         if title:
             rows[title].append(row)
-    frequent = sorted(rows.values(), key=len, reverse=True)[:limit]
+    frequent = sorted(rows.values(), key=len, reverse=True)[: TRIED * limit]
+    found = [(alike, *_typical(dataset, np.array(alike), tracks)) for alike in frequent]
+    found.sort(key=lambda each: -each[2])
     return [
-        Example(
-            Counter(titles[row] or "" for row in alike).most_common(1)[0][0],
-            len(alike),
-            _typical(dataset, np.array(alike), tracks),
-        )
-        for alike in frequent
+        Example(Counter(titles[row] or "" for row in alike).most_common(1)[0][0], len(alike), best)
+        for alike, best, _ in found[:limit]
     ]
 
 
-def _typical(dataset: Dataset, rows: np.ndarray, n: int) -> tuple[int, ...]:
+def _typical(dataset: Dataset, rows: np.ndarray, n: int) -> tuple[tuple[int, ...], int]:
     """Tracks with the largest count here times share of their playlists that are here.
 
-    The share is shrunk, or tracks of a single playlist would come first.
+    Also how often they occur here, together.
     """
     here = dataset.playlists.select(rows).tracks
     found, counts = np.unique(here, return_counts=True)
-    best = found[np.argsort(-(counts**2) / (dataset.counts[found] + SHRINK), kind="stable")]
-    return tuple(best[within_first(dataset.artist[best], 1)][:n].tolist())
+    order = np.argsort(-(counts**2) / (dataset.counts[found] + DOUBT), kind="stable")
+    order = order[within_first(dataset.artist[found[order]], 1)][:n]
+    return tuple(found[order].tolist()), int(counts[order].sum())

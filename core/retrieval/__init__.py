@@ -17,7 +17,7 @@ MODELS: Mapping[str, type[RetrievalModel]] = {
 
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "fast": {
-        "item_knn": {"neighbours": 50},
+        "item_knn": {"neighbours": 100},
         "track2vec": {"vector_size": 48, "epochs": 10, "window": 20},
     },
     "full": {},

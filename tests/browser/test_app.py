@@ -66,10 +66,9 @@ def search_and_add(page: Page, query: str, count: int) -> None:
     before = len(link(page).get("seed", []))
     page.get_by_role("searchbox").press_sequentially(query, delay=40)
     results = page.locator(".st-key-seed_search_results button")
-    for added in range(1, count + 1):
-        expect(results.nth(count)).to_be_visible()
-        page.locator(".st-key-seed_search_results button:enabled").first.click()
-        seeds_in_link(page, before + added)
+    for place in range(count):
+        results.nth(place).click()
+        seeds_in_link(page, before + place + 1)
 
 
 def lasso(page: Page) -> None:
