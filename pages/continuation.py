@@ -289,7 +289,7 @@ def _table(found: Continuation, uris: Sequence[str]) -> None:
     frame = pd.DataFrame(
         {
             "#": range(1, n + 1),
-            "Track": opened.values("title", found.tracks),
+            "Track": _titles(found.tracks),
             "Artist": opened.values("artist_name", found.tracks),
             "keep": [KEEP] * n,
             "not": [NOT_THIS] * n,
@@ -307,6 +307,7 @@ def _table(found: Continuation, uris: Sequence[str]) -> None:
         height="content",
         on_select="rerun",
         selection_mode="single-row-required",
+        placeholder="",
         alt="The continuation",
         column_config={
             "#": columns.NumberColumn(width=36),
@@ -346,7 +347,7 @@ def _closest(found: Continuation) -> list[str]:
     return [titles[at] if at >= 0 else "" for at in found.closest]
 
 
-def _titles(tracks: Sequence[int]) -> list[str]:
+def _titles(tracks: Sequence[int] | np.ndarray) -> list[str]:
     opened = session.dataset(session.version())
     return [
         title or uri

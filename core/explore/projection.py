@@ -96,7 +96,8 @@ def trustworthiness(
     coordinates : float array [n, 2]
         Row i places track i; NaN rows are left out.
     k : int
-        Neighbours looked at on the map, less than half of the sample.
+        Neighbours looked at on the map; fewer where the sample is small, for it must be less than
+        half of it.
     """
     from sklearn import manifold
 
@@ -105,7 +106,10 @@ def trustworthiness(
         placed = np.sort(np.random.default_rng(seed).choice(placed, sample, replace=False))
     return float(
         manifold.trustworthiness(
-            vectors[placed], coordinates[placed], n_neighbors=k, metric="cosine"
+            vectors[placed],
+            coordinates[placed],
+            n_neighbors=min(k, (len(placed) - 1) // 2),
+            metric="cosine",
         )
     )
 

@@ -52,11 +52,13 @@ def test_training_track2vec_lays_out_its_map(dataset):
     assert 0.5 < found.card.trustworthiness <= 1
 
 
-def test_a_dataset_too_small_for_a_map_is_trained_all_the_same(make_dataset):
-    few = make_dataset([["a", "b"], ["b", "c"]], name="too-small")
-    train(few, ["track2vec"], "fast")
-    assert load_map(few) is None
-    assert "track2vec" in load_models(few)
+@pytest.mark.parametrize(("tracks", "mapped"), [(3, False), (10, True), (31, True)])
+def test_a_small_dataset_is_trained_with_or_without_a_map(make_dataset, tracks, mapped):
+    names = [f"t{i}" for i in range(tracks)]
+    few = make_dataset([names, names[::-1]], name=f"few-{tracks}")
+    train(few, list(MODELS), "fast", map_method="pca")
+    assert (load_map(few) is not None) == mapped
+    assert load_models(few).keys() == MODELS.keys()
 
 
 def test_models_of_other_playlists_are_refused(dataset):
