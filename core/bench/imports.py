@@ -24,7 +24,7 @@ PLAYLISTS_A_SLICE = 1_000
 
 
 def import_benchmark(
-    slices: int = 24, seed: int = 0, progress: Progress = SILENT
+    slices: int = 100, seed: int = 0, progress: Progress = SILENT
 ) -> dict[str, Any]:
     """Import simulated slices, and explode the same slices with pandas, in the same run.
 
