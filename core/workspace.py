@@ -177,15 +177,6 @@ class Workspace:
         """Folder for a dataset to be written, existing or not."""
         return self.folder / checked_name(name)
 
-    def delete(self, name: str) -> None:
-        """Delete a dataset with its models; the shipped demo stays."""
-        folder = self.path(name)
-        if folder == DEMO:
-            raise SegueError("The demo ships with Segue and cannot be deleted.")
-        doomed = folder.with_name(f"{_PARTIAL}{name}")
-        folder.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
-
 
 def checked_name(name: str) -> str:
     """The name itself if it can name a folder anywhere.

@@ -116,12 +116,3 @@ def test_an_unknown_dataset_names_those_there_are(tmp_path):
     (tmp_path / "mine" / "manifest.json").write_text(json.dumps({}))
     with pytest.raises(SegueError, match=r"no dataset 'other'.*mine"):
         Workspace(tmp_path).path("other")
-
-
-def test_deleting_leaves_the_others(tmp_path):
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "manifest.json").write_text("{}")
-    workspace = Workspace(tmp_path)
-    workspace.delete("a")
-    assert [path.name for path in tmp_path.iterdir()] == ["b"]

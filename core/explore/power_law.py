@@ -6,7 +6,6 @@ Bullmore and Plenz, PLoS ONE 9 (2014), https://doi.org/10.1371/journal.pone.0085
 """
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -110,14 +109,6 @@ class NoFit:
 
     reason: str
     n_values: int
-
-
-def from_record(record: Mapping[str, Any]) -> PowerLawFit | NoFit:
-    """A fit from the mapping that `dataclasses.asdict` and JSON made of it."""
-    if "reason" in record:
-        return NoFit(**record)
-    comparisons = tuple(Comparison(**each) for each in record["comparisons"])
-    return PowerLawFit(**{**record, "comparisons": comparisons})
 
 
 def fit_power_law(counts: np.ndarray) -> PowerLawFit | NoFit:

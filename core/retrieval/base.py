@@ -90,8 +90,8 @@ class RetrievalModel(ABC):
     """A candidate generator.
 
     A subclass names itself, holds its settings in a frozen dataclass `Params`, and implements
-    `_fit`, `_scores`, `_state` and `_restore`. Batches are arrays: no loop over queries where the
-    arithmetic allows.
+    `_scores` and `_restore`, and where it learns something `_fit` and `_state`. Batches are
+    arrays: no loop over queries where the arithmetic allows.
     """
 
     name: ClassVar[str]
@@ -204,8 +204,9 @@ class RetrievalModel(ABC):
         """
         return None
 
-    @abstractmethod
-    def _fit(self, dataset: Dataset, seed: int, progress: Progress) -> None: ...
+    def _fit(self, dataset: Dataset, seed: int, progress: Progress) -> None:
+        """Learn; by default there is nothing to learn that the dataset does not hold."""
+        self._restore({}, dataset)
 
     @abstractmethod
     def _scores(self, queries: Queries) -> np.ndarray | sparse.csr_array:
@@ -215,12 +216,13 @@ class RetrievalModel(ABC):
         Sparse: stored entries are the candidates.
         """
 
-    @abstractmethod
     def _state(self) -> dict[str, np.ndarray]:
-        """Arrays that with `params` make the fitted model."""
+        """Arrays that with `params` and the dataset make the fitted model; by default none."""
+        return {}
 
     @abstractmethod
-    def _restore(self, arrays: dict[str, np.ndarray], dataset: Dataset) -> None: ...
+    def _restore(self, arrays: dict[str, np.ndarray], dataset: Dataset) -> None:
+        """Become the model whose `_state` was `arrays`, fitted on `dataset`."""
 
 
 def top_dense(scores: np.ndarray, k: int) -> Recommendations:

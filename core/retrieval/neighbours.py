@@ -47,12 +47,6 @@ class PlaylistKNN(RetrievalModel):
 
     params: Params
 
-    def _fit(self, dataset: Dataset, seed: int, progress: Progress) -> None:
-        self._restore({}, dataset)
-
-    def _state(self) -> dict[str, np.ndarray]:
-        return {}
-
     def _restore(self, arrays: dict[str, np.ndarray], dataset: Dataset) -> None:
         self._held = incidence(dataset.playlists)
         self._holders = self._held.T.tocsr()

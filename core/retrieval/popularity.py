@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.dataset.dataset import Dataset
-from core.progress import Progress
 from core.retrieval.base import Queries, RetrievalModel
 
 
@@ -25,14 +24,8 @@ class Popularity(RetrievalModel):
     class Params(RetrievalModel.Params):
         """No settings."""
 
-    def _fit(self, dataset: Dataset, seed: int, progress: Progress) -> None:
-        self._restore({}, dataset)
-
     def _scores(self, queries: Queries) -> np.ndarray:
         return np.tile(self._counts, (len(queries), 1))
-
-    def _state(self) -> dict[str, np.ndarray]:
-        return {}
 
     def _restore(self, arrays: dict[str, np.ndarray], dataset: Dataset) -> None:
         counts = dataset.counts.astype(np.float32)

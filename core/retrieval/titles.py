@@ -10,7 +10,6 @@ from scipy import sparse
 
 from core.dataset.dataset import Dataset
 from core.dataset.text import normalise
-from core.progress import Progress
 from core.retrieval.base import Queries, RetrievalModel
 from core.retrieval.neighbours import as_shares, incidence, keep_nearest
 
@@ -56,12 +55,6 @@ class Titles(RetrievalModel):
         popularity: float = 0.05
 
     params: Params
-
-    def _fit(self, dataset: Dataset, seed: int, progress: Progress) -> None:
-        self._restore({}, dataset)
-
-    def _state(self) -> dict[str, np.ndarray]:
-        return {}
 
     def _restore(self, arrays: dict[str, np.ndarray], dataset: Dataset) -> None:
         texts = normalise(dataset.playlists.titles)

@@ -1,6 +1,5 @@
 """Fit models on a dataset and keep them beside it."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -178,8 +177,3 @@ def load_models(dataset: Dataset) -> dict[str, RetrievalModel]:
             )
         models[card.model] = MODELS[card.model].load(_folder(dataset, card.model), dataset)
     return models
-
-
-def delete_model(dataset: Dataset, name: str) -> None:
-    """Delete a trained model."""
-    shutil.rmtree(_folder(dataset, name), ignore_errors=True)

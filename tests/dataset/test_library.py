@@ -82,5 +82,3 @@ def test_the_demo_is_copied_before_it_is_written_to(tmp_path, monkeypatch):
     assert open_dataset(place, "demo").folder == tmp_path / "repository" / "demo"
     assert open_writable(place, "demo").folder == tmp_path / "workspace" / "demo"
     assert place.names() == ["demo"]
-    with pytest.raises(SegueError, match="ships with Segue"):
-        Workspace(tmp_path / "empty").delete("demo")

@@ -1,5 +1,4 @@
 import json
-from dataclasses import asdict
 from functools import cache
 
 import numpy as np
@@ -15,7 +14,6 @@ from core.explore.power_law import (
     ccdf,
     fit_power_law,
     fitted_line,
-    from_record,
     length_histogram,
     rank_frequency,
 )
@@ -143,11 +141,6 @@ def test_reasons_for_no_fit(counts, reason):
     fit = fit_power_law(np.array(counts, dtype=int))
     assert isinstance(fit, NoFit)
     assert reason in fit.reason
-
-
-def test_a_fit_survives_json(counts):
-    for fit in (fit_power_law(counts), fit_power_law(counts[:10])):
-        assert from_record(json.loads(json.dumps(asdict(fit)))) == fit
 
 
 def test_fitted_line_meets_the_curve_at_x_min(counts):

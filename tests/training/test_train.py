@@ -10,7 +10,7 @@ from core.retrieval import MODELS
 from core.retrieval.base import Queries
 from core.training.evaluate import evaluate_models, store_leaderboard, stored_leaderboard
 from core.training.maps import load_map
-from core.training.train import cards, chosen_models, delete_model, load_models, train
+from core.training.train import cards, chosen_models, load_models, train
 
 
 @pytest.fixture
@@ -75,12 +75,6 @@ def test_a_damaged_model_is_one_sentence(dataset, content):
     (dataset.folder / "models" / "popularity" / "params.json").write_text(content)
     with pytest.raises(SegueError, match=r"cannot be read|does not fit|holds the model"):
         load_models(dataset)
-
-
-def test_a_deleted_model_is_gone(dataset):
-    train(dataset, ["popularity", "playlist_knn"])
-    delete_model(dataset, "popularity")
-    assert [card.model for card in cards(dataset)] == ["playlist_knn"]
 
 
 def test_the_leaderboard_measures_refitted_models_and_comes_back(dataset):
