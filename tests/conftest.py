@@ -76,7 +76,8 @@ STYLES, TRACKS_A_STYLE, PLAYLISTS_A_STYLE = 4, 30, 60
 def planted(make_dataset: MakeDataset) -> Dataset:
     """Playlists of one style each: the right continuation of a seed is its own style.
 
-    Track "2-07" is of style 2; so is every playlist titled "style two".
+    Track "2-07" is of style 2, by one of its six artists and with audio features near the
+    style's, where it has any; so is every playlist titled "style two".
     """
     random = np.random.default_rng(0)
     words = ("zero", "one", "two", "three")
@@ -86,7 +87,22 @@ def planted(make_dataset: MakeDataset) -> Dataset:
         for _ in range(PLAYLISTS_A_STYLE)
     ]
     titles = [f"style {words[s]}" for s in range(STYLES) for _ in range(PLAYLISTS_A_STYLE)]
-    return make_dataset(playlists, titles, name="planted")
+    return make_dataset(playlists, titles, _styled_tracks(random), name="planted")
+
+
+def _styled_tracks(random: np.random.Generator) -> dict[str, dict[str, Any]]:
+    """Artist and audio features of the planted tracks; every fifth track has no features."""
+    centres = random.uniform(0.2, 0.8, (STYLES, 4))
+    fields: dict[str, dict[str, Any]] = {}
+    for style in range(STYLES):
+        for track in range(TRACKS_A_STYLE):
+            known = {"artist": f"artist {style}-{track % 6}"}
+            if track % 5:
+                values = random.normal(centres[style], 0.02).clip(0, 1)
+                names = ("danceability", "energy", "acousticness", "valence")
+                known |= dict(zip(names, values.tolist(), strict=True))
+            fields[f"{style}-{track:02}"] = known
+    return fields
 
 
 def style_of(dataset: Dataset, ids: np.ndarray) -> list[int]:

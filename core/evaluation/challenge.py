@@ -107,7 +107,13 @@ class Split:
     test: Challenge
 
 
-def split(dataset: Dataset, holdout: int, seed: int = 0, validation: int = 0) -> Split:
+def split(
+    dataset: Dataset,
+    holdout: int,
+    seed: int = 0,
+    validation: int = 0,
+    apart: Iterable[int] = (),
+) -> Split:
     """Hold out playlists, one category each, in shares as equal as lengths and titles allow.
 
     A playlist can serve a category if it has more tracks than the category's seeds and, where the
@@ -122,6 +128,9 @@ def split(dataset: Dataset, holdout: int, seed: int = 0, validation: int = 0) ->
     seed : int
     validation : int
         Validation playlists; 0 for none.
+    apart : iterable of int
+        Other seeds whose test playlists are not validated on either, so that settings chosen here
+        are untouched by any of these tests.
 
     Raises
     ------
@@ -135,6 +144,8 @@ def split(dataset: Dataset, holdout: int, seed: int = 0, validation: int = 0) ->
     test_seed, validation_seed = np.random.SeedSequence(seed).spawn(2)
     test = _hold_out(dataset, serves, holdout, test_seed)
     serves[test.rows] = 0
+    for other in apart:
+        serves[split(dataset, holdout, other).test.rows] = 0
     held_back = _hold_out(dataset, serves, validation, validation_seed) if validation else None
     rest = np.ones(dataset.n_playlists, bool)
     rest[test.rows] = False

@@ -102,6 +102,10 @@ class RetrievalModel(ABC):
     """The publication that defines it."""
     uses_titles: ClassVar[bool] = False
     uses_seeds: ClassVar[bool] = True
+    uses_metadata: ClassVar[bool] = False
+    """Whether a track that no playlist holds says something as a seed: its artist, its audio."""
+    proposes_unheard: ClassVar[bool] = False
+    """Whether tracks that no playlist holds may be proposed."""
 
     @dataclass(frozen=True)
     class Params:
