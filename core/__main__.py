@@ -58,7 +58,7 @@ def _print_json(value: Any) -> None:
 
 @app.command(name="import")
 def import_(
-    source: Annotated[str, typer.Argument(help="mpd | tidytuesday | list | auto")],
+    source: Annotated[str, typer.Argument(help="mpd | nowplaying | tidytuesday | list | auto")],
     paths: Annotated[list[Path], typer.Argument(help="Files or folders.")],
     name: Annotated[str, typer.Option(help="Name of the new dataset.")],
     as_json: Json = False,
@@ -163,6 +163,7 @@ def train(
 ) -> None:
     """Fit models on a dataset, and compute its map."""
     from core.dataset.library import open_dataset, open_writable
+    from core.retrieval import MODELS
     from core.training.train import chosen_models
     from core.training.train import train as train_models
 
@@ -176,6 +177,28 @@ def train(
         return
     rows = [[card.model, f"{card.seconds:.1f} s", f"{card.peak_mb:.0f} MB"] for card in trained]
     _table(["model", "fit", "peak memory"], rows)
+    for name, model in MODELS.items() if models == "all" else ():
+        if missing := model.missing_packages():
+            _say(
+                f"{name} is left out: this machine lacks {' and '.join(missing)}; run "
+                "`pip install -r requirements-train.txt`."
+            )
+
+
+@app.command()
+def table(
+    dataset: Name,
+    out: Annotated[Path, typer.Argument(help="Parquet file to write.")],
+    previous: Annotated[int, typer.Option(min=1, help="Tracks before each candidate.")] = 5,
+) -> None:
+    """Export a training table for other libraries: previous tracks, candidate, their features."""
+    from core.dataset.library import open_dataset
+    from core.dataset.training_table import export_training_table
+
+    opened = open_dataset(_State.workspace, dataset)
+    with _reported() as progress:
+        rows = export_training_table(opened, out, previous, progress)
+    _say(f"{out}: {rows:,} rows of a candidate and up to {previous} tracks before it.")
 
 
 @app.command()
@@ -201,6 +224,68 @@ def evaluate(
     if json_path:
         board.save(json_path)
     _say(render(board))
+
+
+@app.command()
+def grid(
+    dataset: Name,
+    model: Annotated[str, typer.Option(help="A model's name.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting and the values to try: window=20,50; repeat it."),
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(help="Choose by r_precision, ndcg, clicks, hit@10, recall@500, …")
+    ] = "r_precision",
+    holdout: Annotated[int, typer.Option(min=1, help="Test playlists, left alone.")] = 400,
+    validation: Annotated[int, typer.Option(min=1, help="Playlists to measure on.")] = 250,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes at a time; default: one a core.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Then train with the best on the whole dataset.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure every combination of a model's settings on validation playlists, in parallel."""
+    from core.dataset.library import open_dataset, open_writable
+    from core.training.grid import (
+        as_table,
+        combinations,
+        keep_best,
+        parse_settings,
+        require_metric,
+    )
+    from core.training.grid import grid as measure_points
+
+    points = combinations(parse_settings(model, settings or []))
+    require_metric(metric)
+    open_dataset(_State.workspace, dataset)
+    with _reported() as progress:
+        opened = open_writable(_State.workspace, dataset)
+        result = measure_points(
+            opened,
+            model,
+            points,
+            metric,
+            holdout=holdout,
+            validation=validation,
+            jobs=jobs,
+            progress=progress,
+        )
+        if keep:
+            keep_best(opened, result, progress)
+    for failure in result.failures:
+        tried = " ".join(f"{name}={failure.settings[name]}" for name in result.varied)
+        sys.stderr.write(f"{model} {tried} could not be measured: {failure.reason}.\n")
+    if as_json:
+        _print_json(result.as_json())
+        return
+    _say(
+        f"{model} on {dataset}: {result.validation_playlists} validation playlists, "
+        f"{result.training_playlists:,} to learn from. Mean [95 % interval]; best first."
+    )
+    _table(*as_table(result))
 
 
 @app.command()
@@ -279,24 +364,99 @@ def continue_(
     _table(["", "artist", "title"], rows)
 
 
-@app.command()
-def bench(
-    tracks: Annotated[int, typer.Option(min=1_000, help="Tracks to search.")] = 2_000_000,
-    slices: Annotated[int, typer.Option(min=4, help="Slices to import.")] = 100,
+bench = typer.Typer(
+    help="Measure speed and quality beside peers; without a command, all in one run.",
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(bench, name="bench")
+
+Searched = Annotated[int, typer.Option("--tracks", min=1_000, help="Tracks to search.")]
+Slices = Annotated[int, typer.Option(min=4, help="Slices to import.")]
+
+
+@bench.callback(invoke_without_command=True)
+def bench_all(
+    context: typer.Context,
+    tracks: Searched = 2_000_000,
+    slices: Slices = 100,
     as_json: Json = False,
 ) -> None:
-    """Measure speed against peers, in one run."""
+    """Measure import, search and, on the demo and in small, quality."""
+    if context.invoked_subcommand:
+        return
     from core.bench.imports import import_benchmark
+    from core.bench.quality import small_quality
+    from core.bench.report import render
     from core.bench.search import search_benchmark
+    from core.dataset.library import open_dataset
 
     with _reported() as progress:
         imported = import_benchmark(slices, progress=progress)
         searched = search_benchmark(tracks, progress=progress)
+        report = small_quality(open_dataset(_State.workspace, "demo"), progress)
     if as_json:
-        _print_json({"import": imported, "search": searched})
+        _print_json({"import": imported, "search": searched, "quality": report.as_json()})
         return
-    for name, figures in (("import", imported), ("search", searched)):
-        _table([name, ""], [[key, _figure(value)] for key, value in figures.items()])
+    _show_figures("import", imported)
+    _show_figures("search", searched)
+    _say(f"\n{render(report)}")
+
+
+@bench.command(name="import")
+def bench_import(slices: Slices = 100, as_json: Json = False) -> None:
+    """Measure importing beside json.load and pandas."""
+    from core.bench.imports import import_benchmark
+
+    with _reported() as progress:
+        figures = import_benchmark(slices, progress=progress)
+    if as_json:
+        _print_json(figures)
+        return
+    _show_figures("import", figures)
+
+
+@bench.command(name="search")
+def bench_search(tracks: Searched = 2_000_000, as_json: Json = False) -> None:
+    """Measure the text search beside a scan."""
+    from core.bench.search import search_benchmark
+
+    with _reported() as progress:
+        figures = search_benchmark(tracks, progress=progress)
+    if as_json:
+        _print_json(figures)
+        return
+    _show_figures("search", figures)
+
+
+@bench.command(name="quality")
+def bench_quality(
+    dataset: Name,
+    holdout: Annotated[int, typer.Option(min=1, help="Held-out playlists a seed.")] = 400,
+    seeds: Annotated[str, typer.Option(help="Of the splits and the models: a,b,…")] = "0,1,2",
+    models: Annotated[str, typer.Option(help="a,b,… or all")] = "all",
+    peers: Annotated[str, typer.Option(help="a,b,… or all or none")] = "all",
+    json_path: Annotated[Path | None, typer.Option("--json", help="Also write this file.")] = None,
+) -> None:
+    """Measure every model beside the peers of its family; an interrupted run goes on."""
+    from core.bench.contenders import our_contenders, peer_contenders
+    from core.bench.quality import parse_seeds, stored_quality
+    from core.bench.report import render
+    from core.dataset.library import open_dataset, open_writable
+
+    chosen = our_contenders(models), peer_contenders(peers)
+    numbers = parse_seeds(seeds)
+    open_dataset(_State.workspace, dataset)
+    with _reported() as progress:
+        opened = open_writable(_State.workspace, dataset)
+        report = stored_quality(opened, *chosen, holdout, numbers, progress)
+    if json_path:
+        report.save(json_path)
+    _say(render(report))
+
+
+def _show_figures(name: str, figures: dict[str, float]) -> None:
+    _table([name, ""], [[key, _figure(value)] for key, value in figures.items()])
 
 
 def _figure(value: float) -> str:

@@ -11,16 +11,12 @@ import streamlit as st
 
 from core.dataset.library import AUTO, SOURCES, import_dataset, open_writable
 from core.errors import SegueError
-from core.evaluation.leaderboard import LABELS, Figure, Leaderboard
 from core.retrieval import MODELS
-from core.training.evaluate import stored_leaderboard
-from core.training.train import train
+from core.training.train import train, trainable
 from core.workspace import Workspace, checked_name
 from pages import session
 from pages.session import Version
 from pages.widgets import PageProgress, counted, plain, sentences, simulated_badge
-
-METRICS = ("r_precision", "ndcg", "clicks", "hit@10", "coverage", "novelty")
 
 
 def page() -> None:
@@ -93,15 +89,13 @@ def _dataset(version: Version) -> None:
                 on_click=session.change,
                 kwargs={"dataset": version.name},
             )
-    origin, cleaning, models, board = st.tabs(["Origin", "Cleaning", "Models", "Leaderboard"])
+    origin, cleaning, models = st.tabs(["Origin", "Cleaning", "Models"])
     with origin:
         _origin(manifest)
     with cleaning:
         _cleaning(manifest["cleaning"])
     with models:
         _models(version)
-    with board, sentences():
-        _leaderboard(version)
 
 
 def _origin(manifest: Mapping[str, Any]) -> None:
@@ -173,14 +167,27 @@ def _models(version: Version) -> None:
         "Train again, fast" if cards else "Train, fast", type="secondary" if cards else "primary"
     ):
         _train(version.name)
+    for model in MODELS.values():
+        if missing := model.missing_packages():
+            st.caption(
+                f"{model.label} is left out: this machine lacks {' and '.join(missing)} "
+                "(`pip install -r requirements-train.txt`)."
+            )
     st.caption("Fast settings take seconds to minutes. For the best ones, on the command line:")
     st.code(f"python -m core train --dataset {version.name}", language="bash")
+    if version.name == session.request_now().dataset:
+        st.page_link(
+            "comparison.py",
+            label="How good they are: the leaderboard",
+            icon=":material/leaderboard:",
+        )
 
 
 def _train(name: str) -> None:
     with sentences(), _progress() as progress:
-        train(open_writable(Workspace(), name), list(MODELS), "fast", progress=progress)
-        st.toast(f"Every model is trained on “{plain(name)}”.")
+        names = trainable()
+        train(open_writable(Workspace(), name), names, "fast", progress=progress)
+        st.toast(f"{len(names)} models are trained on “{plain(name)}”.")
         st.rerun()
 
 
@@ -194,42 +201,6 @@ def _progress() -> Iterator[PageProgress]:
         progress.done()
 
 
-def _leaderboard(version: Version) -> None:
-    board = stored_leaderboard(session.dataset(version))
-    if board is None:
-        st.info("Nothing is measured on this dataset yet:", icon=":material/leaderboard:")
-        st.code(f"python -m core evaluate --dataset {version.name}", language="bash")
-        return
-    st.caption(
-        f"{sum(board.playlists.values()):,} held-out playlists, {board.training_playlists:,} to "
-        "learn from. Means with 95 % intervals; fewer clicks are better."
-    )
-    category = st.selectbox("Playlists", ["All ten categories", *board.playlists], width=320)
-    st.dataframe(
-        _board(board, category),
-        hide_index=True,
-        alt="Models by measured quality",
-    )
-
-
-def _board(board: Leaderboard, category: str) -> dict[str, list[str]]:
-    figures = [row.by_category.get(category, row.overall) for row in board.rows]
-    table = {"Model": [row.label for row in board.rows]}
-    for metric in METRICS:
-        digits = 2 if metric == "clicks" else 3
-        label = LABELS[metric][0].upper() + LABELS[metric][1:]
-        table[label] = [_figure(each.get(metric), digits) for each in figures]
-    return table
-
-
-def _figure(figure: Figure | None, digits: int) -> str:
-    if figure is None or figure.value is None:
-        return "–"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.{digits}f}"
-    return f"{figure.value:.{digits}f} [{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
-
-
 # --- import ---
 
 
@@ -239,8 +210,8 @@ def _import() -> None:
         files = st.file_uploader(
             "Upload files",
             accept_multiple_files=True,
-            help="JSON slices or a zip of them, TidyTuesday's CSV, or lists as CSV, M3U, XSPF, "
-            "JSPF, text.",
+            help="JSON slices or a zip of them, #nowplaying's or TidyTuesday's CSV, or lists as "
+            "CSV, M3U, XSPF, JSPF, text.",
         )
         path = st.text_input("or a path on the server", placeholder="/data/mpd, or a file")
         with st.container(horizontal=True):

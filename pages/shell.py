@@ -16,6 +16,7 @@ PAGES = (
     st.Page("continuation.py", title="Continuation", icon=":material/queue_music:", default=True),
     st.Page("map.py", title="Map", icon=":material/scatter_plot:"),
     st.Page("popularity.py", title="Popularity", icon=":material/show_chart:"),
+    st.Page("comparison.py", title="Leaderboard", icon=":material/leaderboard:"),
     st.Page("library.py", title="Library", icon=":material/library_music:"),
 )
 

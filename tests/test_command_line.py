@@ -4,12 +4,14 @@ import csv
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from core.__main__ import app, run
 from core.dataset.dataset import Dataset
 from core.evaluation.challenge import CATEGORIES, split, write_challenge
+from core.retrieval import MODELS
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def test_lists_of_datasets_and_models(workspace):
     assert "small" in call(workspace, "datasets")
     trained = json.loads(call(workspace, "models", "--dataset", "small", "--json"))
     names = [card["model"] for card in trained["small"]]
-    assert names == ["popularity", "playlist_knn", "item_knn", "titles", "track2vec"]
+    assert names == list(MODELS)
 
 
 def test_continue_stays_in_the_style(workspace):
@@ -98,6 +100,24 @@ def test_evaluate_prints_and_stores_the_leaderboard(workspace, tmp_path):
     assert {"fusion", "popularity", "track2vec", "track2vec_defaults"} <= names
     stored = (workspace / "small" / "leaderboard.json").read_text()
     assert json.loads(stored) == json.loads(out.read_text())
+
+
+def test_grid_lists_points_best_first_and_stores_them(workspace):
+    command = (
+        "grid", "--dataset", "small", "--model", "playlist_knn", "--set", "neighbours=1,50",
+        "--metric", "hit@10", "--holdout", "20", "--validation", "20", "--jobs", "2",
+    )  # fmt: skip
+    said = call(workspace, *command).splitlines()
+    assert said[0].startswith("playlist_knn on small: 20 validation playlists, 160 to learn from")
+    assert said[1].split()[:2] == ["neighbours", "hit@10"]
+    rows = json.loads(call(workspace, *command, "--json"))["rows"]
+    assert [line.split()[0] for line in said[2:]] == [
+        str(row["settings"]["neighbours"]) for row in rows
+    ]
+    better, worse = (row["figures"]["hit@10"]["value"] for row in rows)
+    assert better >= worse
+    stored = json.loads((workspace / "small" / "grids" / "playlist_knn.json").read_text())
+    assert len(stored["points"]) == 2
 
 
 def test_submit_writes_500_distinct_known_tracks_for_every_category(workspace, tmp_path):
@@ -135,6 +155,10 @@ def test_submit_writes_500_distinct_known_tracks_for_every_category(workspace, t
         (["train", "--dataset", "small", "--models", "lstm"], "There is no model lstm"),
         (["train", "--dataset", "small", "--preset", "slow"], "There is no preset 'slow'"),
         (["evaluate", "--dataset", "small", "--holdout", "9999"], "hold out fewer"),
+        (["grid", "--dataset", "small", "--model", "lstm"], "There is no model 'lstm'"),
+        (["grid", "--dataset", "small", "--model", "titles", "--set", "x=1"], "no setting 'x'"),
+        (["grid", "--dataset", "small", "--model", "titles", "--metric", "x"], "no metric 'x'"),
+        (["grid", "--dataset", "small", "--model", "titles"], "hold out fewer"),
         (["features", "absent.csv", "--dataset", "small"], "absent.csv"),
         (["submit", "--dataset", "small", "absent.json", "o.csv"], "absent.json cannot be read"),
         (["continue", "--dataset", "small", "--model", "lstm"], "There is no model 'lstm'"),
@@ -154,7 +178,15 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
 def test_the_list_of_commands_is_the_contract():
     said = CliRunner().invoke(app, ["--help"]).stdout
     for command in (
-        "import", "simulate", "features", "datasets", "models", "train", "evaluate", "submit",
-        "continue", "bench",
+        "import", "simulate", "features", "datasets", "models", "train", "evaluate", "grid",
+        "submit", "continue", "bench",
     ):  # fmt: skip
         assert f"\n  {command} " in said
+
+
+def test_a_training_table_holds_a_row_for_each_candidate(workspace, tmp_path):
+    out = tmp_path / "table.parquet"
+    dataset = Dataset(workspace / "small")
+    assert "rows of a candidate" in call(workspace, "table", "--dataset", "small", str(out))
+    candidates = int((dataset.playlists.lengths - 1).sum())
+    assert pq.read_metadata(out).num_rows == candidates

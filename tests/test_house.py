@@ -9,7 +9,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "core").rglob("*.py"))
-HEAVY = {"gensim", "umap", "numba", "sklearn", "powerlaw", "matplotlib", "similaripy", "tantivy"}
+HEAVY = {
+    "gensim",
+    "implicit",
+    "jax",
+    "lightfm",
+    "matplotlib",
+    "numba",
+    "optax",
+    "powerlaw",
+    "similaripy",
+    "sklearn",
+    "tantivy",
+    "umap",
+}
 FLOORS = [
     {"errors", "workspace", "progress", "measure"},
     {"dataset"},
@@ -52,6 +65,7 @@ def test_a_file_imports_only_from_its_floor_and_below(path):
 def test_opening_and_importing_load_nothing_heavy():
     code = (
         "import sys, core.recommender, core.retrieval, core.training.train, core.training.maps, "
+        "core.training.evaluate, core.bench.peers, core.bench.quality, core.__main__, "
         "core.dataset.library, core.dataset.search, core.evaluation.leaderboard, "
         "core.explore.figures, core.explore.power_law, core.explore.projection\n"
         f"print(sorted({HEAVY!r} & set(sys.modules)))"

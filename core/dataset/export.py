@@ -39,7 +39,7 @@ def to_csv(dataset: Dataset, tracks: Sequence[int] | np.ndarray, title: str | No
     writer = csv.writer(out)
     writer.writerow(["Position", *_COLUMNS])
     for position, row in enumerate(zip(*columns, strict=True), 1):
-        writer.writerow([position, *(_harmless(cell) for cell in row)])
+        writer.writerow([position, *(harmless(cell) for cell in row)])
     return out.getvalue()
 
 
@@ -80,8 +80,8 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def _harmless(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula; missing is empty."""
+def harmless(cell: object) -> object:
+    """The cell as one that no spreadsheet takes for a formula; missing is empty."""
     if isinstance(cell, str) and cell.startswith(_FORMULA):
         return f"'{cell}"
     return "" if cell is None else cell

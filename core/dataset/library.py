@@ -8,7 +8,7 @@ from typing import Any
 
 from core.dataset.build import Provenance, build
 from core.dataset.dataset import Dataset
-from core.dataset.sources import lists, mpd, simulated, tidytuesday
+from core.dataset.sources import lists, mpd, nowplaying, simulated, tidytuesday
 from core.dataset.sources.base import Batch
 from core.errors import SegueError
 from core.progress import SILENT, Progress
@@ -37,12 +37,18 @@ class Source:
 
 SOURCES: Mapping[str, Source] = {
     "mpd": Source("Million Playlist Dataset JSON", mpd.read),
+    "nowplaying": Source("#nowplaying playlists as CSV", nowplaying.read),
     "tidytuesday": Source(
         "TidyTuesday Spotify songs", tidytuesday.read, "MIT (TidyTuesday, 2020-01-21)"
     ),
     "list": Source("playlists as CSV, M3U, XSPF, JSPF or text", lists.read),
 }
 AUTO = "auto"
+_HEADERS: Mapping[str, set[str]] = {
+    "tidytuesday": {"playlist_id", "track_id"},
+    "nowplaying": {"user_id", "artistname", "trackname", "playlistname"},
+}
+"""Columns by which a CSV is known."""
 
 
 def import_dataset(
@@ -94,11 +100,18 @@ def source_of(path: Path) -> str:
         return "mpd"
     if ending == ".json":
         return "mpd" if b'"playlists"' in _head(path) else "list"
-    if ending == ".csv" and {b"playlist_id", b"track_id"} <= set(
-        _head(path).splitlines()[0].replace(b'"', b"").split(b",") if _head(path) else ()
-    ):
-        return "tidytuesday"
+    if ending == ".csv":
+        columns = _columns(path)
+        for source, needed in _HEADERS.items():
+            if needed <= columns:
+                return source
     return "list"
+
+
+def _columns(path: Path) -> set[str]:
+    """Names in the header of a CSV."""
+    header = _head(path).decode("utf-8-sig", errors="replace").partition("\n")[0]
+    return {name.strip('" \r') for name in header.split(",")}
 
 
 def _head(path: Path) -> bytes:

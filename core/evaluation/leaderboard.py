@@ -11,7 +11,9 @@ import numpy as np
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.evaluation import metrics
+from core.evaluation.candidates import DEPTHS, Union, recall_at, size_at, union
 from core.evaluation.challenge import CATEGORIES, Challenge, complete
+from core.evaluation.metrics import Figure, Figures, plain, with_intervals
 from core.progress import SILENT, Progress
 from core.retrieval.base import Queries, Recommendations
 from core.workspace import read_json, write_json
@@ -20,8 +22,8 @@ CANDIDATES = 1000
 """Tracks asked of each system; the list that the challenge judges is the first 500."""
 
 _BATCH = 250
+_ALONE = 25
 _HITS = (10, 100, 500)
-_RECALLS = (200, 500, 1000)
 
 LABELS = {
     "r_precision": "R-precision",
@@ -29,7 +31,7 @@ LABELS = {
     "ndcg": "NDCG",
     "clicks": "clicks",
     **{f"hit@{k}": f"hit@{k}" for k in _HITS},
-    **{f"recall@{k}": f"recall@{k}" for k in _RECALLS},
+    **{recall_at(k): recall_at(k) for k in DEPTHS},
     "novelty": "novelty",
     "coverage": "coverage",
     "gini": "Gini",
@@ -54,6 +56,10 @@ class System:
         Wall time of its training; None where unknown.
     peak_bytes : int or None
         Peak resident memory of its training.
+    retrieves : bool
+        Whether it is a generator of candidates that takes part in their union.
+    reads_titles : bool
+        Whether a query's title changes its answer.
     """
 
     name: str
@@ -61,23 +67,8 @@ class System:
     recommend: Callable[[Queries, int], Recommendations]
     fit_seconds: float | None = None
     peak_bytes: int | None = None
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A measured value and its 95 % bootstrap interval over playlists.
-
-    The value is None where it is undefined. The ends are None for metrics of all lists together
-    (coverage, Gini, lift): resampled playlists repeat, repeats cover less, so a bootstrap of
-    these is biased.
-    """
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-
-
-Figures = Mapping[str, Figure]
+    retrieves: bool = False
+    reads_titles: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,10 +84,16 @@ class Row:
     against_best : mapping of str to Figure
         Paired mean difference to the first system of the leaderboard, for metrics that each
         playlist has; 0 for that system itself.
+    against : mapping of system name to Figure
+        Paired mean difference of R-precision to each other system.
     milliseconds : float
         Wall time a query for 1,000 tracks, in batches of 250, after one query to warm up.
+    milliseconds_alone : float
+        Median wall time of a query asked alone.
     fit_seconds : float or None
     peak_bytes : int or None
+    retrieves, reads_titles : bool
+        As its `System` says.
     """
 
     name: str
@@ -104,9 +101,13 @@ class Row:
     overall: Figures
     by_category: Mapping[str, Figures]
     against_best: Figures
+    against: Figures
     milliseconds: float
+    milliseconds_alone: float
     fit_seconds: float | None
     peak_bytes: int | None
+    retrieves: bool
+    reads_titles: bool
 
 
 @dataclass(frozen=True)
@@ -121,12 +122,15 @@ class Leaderboard:
         Held-out playlists of each category that has any, in the protocol's order.
     rows : sequence of Row
         By falling R-precision.
+    union : Union or None
+        Candidates of the systems that retrieve, taken together; None where fewer than two do.
     """
 
     dataset: str
     training_playlists: int
     playlists: Mapping[str, int]
     rows: Sequence[Row]
+    union: Union | None
 
     def as_json(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and None."""
@@ -147,7 +151,9 @@ class Leaderboard:
         """
         stored = read_json(path)
         try:
-            return cls(**stored | {"rows": [_row(row) for row in stored["rows"]]})
+            rows = [_row(row) for row in stored["rows"]]
+            pooled = stored["union"] and Union.from_json(stored["union"])
+            return cls(**stored | {"rows": rows, "union": pooled})
         except (AttributeError, KeyError, TypeError) as error:
             raise SegueError(
                 f"{path} does not fit this version of Segue ({error!r}): evaluate again."
@@ -164,6 +170,7 @@ def _row(stored: dict[str, Any]) -> Row:
             "overall": figures(stored["overall"]),
             "by_category": {key: figures(value) for key, value in stored["by_category"].items()},
             "against_best": figures(stored["against_best"]),
+            "against": figures(stored["against"]),
         }
     )
 
@@ -178,9 +185,12 @@ def evaluate(
 
     Rules, the same for every system:
 
-    - Each is asked for 1,000 tracks. Candidate recall is that of this list as it is.
+    - Each is asked for 1,000 tracks. Candidate recall, of one system and of the union of those
+      that retrieve, is that of these lists.
     - For all other figures the list is cut at 500 or, where shorter, completed to 500 with the
       most popular tracks of the training playlists that are neither in it nor seeds.
+    - Tracks that no training playlist holds are struck out: they are in the catalogue only because
+      held-out playlists hold them, so to propose them would be to know these.
     - Tracks with equal scores are put in order of training popularity, ties of that in a fixed
       random order. (Ids follow the popularity of the full dataset, so an order by id would tell
       which tracks the held-out playlists hold.)
@@ -200,13 +210,11 @@ def evaluate(
     ValueError
         If a system breaks the contract: a seed, a track twice, an id out of range.
     """
-    popular = train.by_popularity
     measured = [
-        _measure(
+        measure(
             system,
             challenge,
             train,
-            popular,
             progress.within(at / len(systems), (at + 1) / len(systems), system.label),
         )
         for at, system in enumerate(systems)
@@ -221,32 +229,71 @@ def evaluate(
         dataset=train.name,
         training_playlists=train.n_playlists,
         playlists={label: len(rows) for label, rows in groups.items()},
-        rows=[_summary(one, measured[0], groups, challenge, train) for one in measured],
+        rows=[_summary(one, measured, groups, challenge, train) for one in measured],
+        union=_union(measured, challenge, groups),
     )
 
 
+def _union(
+    measured: Sequence["Measured"], challenge: Challenge, groups: Mapping[str, np.ndarray]
+) -> Union | None:
+    retrieved = {one.system.name: one.candidates for one in measured if one.system.retrieves}
+    return union(retrieved, challenge.hidden, groups) if len(retrieved) > 1 else None
+
+
 @dataclass(frozen=True)
-class _Measured:
-    """A system's figure of each playlist by metric, (B,) each, and its full lists, (B, 500)."""
+class Measured:
+    """What one system did on every playlist of a challenge.
+
+    Attributes
+    ----------
+    system : System
+    values : mapping of str to float or int array, shape (B,)
+        The figure of each playlist, in the challenge's order, by metric key: those of `LABELS`
+        that a single playlist has.
+    candidates : int32 array, shape (B, 1000)
+        Its answers, -1 after the last.
+    lists : int32 array, shape (B, 500)
+        The lists that were judged: these, completed by popularity.
+    milliseconds : float
+        Wall time a query for 1,000 tracks, in batches of 250, after one query to warm up.
+    milliseconds_alone : float
+        Median wall time of 25 queries, spread over the challenge, each asked alone.
+    """
 
     system: System
     values: dict[str, np.ndarray]
+    candidates: np.ndarray
     lists: np.ndarray
     milliseconds: float
+    milliseconds_alone: float
 
 
-def _measure(
-    system: System,
-    challenge: Challenge,
-    train: Dataset,
-    popular: np.ndarray,
-    progress: Progress,
-) -> _Measured:
+def measure(
+    system: System, challenge: Challenge, train: Dataset, progress: Progress = SILENT
+) -> Measured:
+    """Measure one system on every playlist of a challenge, by the rules of `evaluate`.
+
+    Parameters
+    ----------
+    system : System
+        Fitted on `train`.
+    challenge : Challenge
+    train : Dataset
+        The training view of the split that made the challenge.
+    progress : Progress
+
+    Raises
+    ------
+    ValueError
+        If the system breaks the contract: a seed, a track twice, an id out of range.
+    """
+    popular = train.by_popularity
     rank = np.empty(train.n_tracks, np.int64)
     rank[popular] = np.arange(train.n_tracks)
     system.recommend(challenge.queries[:1], CANDIDATES)
     seconds = 0.0
-    lists, values = [], []
+    found, lists, values = [], [], []
     starts = range(0, len(challenge), _BATCH)
     for start in progress.track(starts, "Measuring"):
         part = slice(start, start + _BATCH)
@@ -255,15 +302,28 @@ def _measure(
         answer = system.recommend(queries, CANDIDATES)
         seconds += perf_counter() - began
         _check(system, answer.ids, queries, train.n_tracks)
-        candidates = _untied(answer, rank)
-        lists.append(complete(candidates, queries, popular))
-        values.append(_values(candidates, lists[-1], hidden, train))
-    return _Measured(
+        found.append(_heard(_untied(answer, rank), train.counts))
+        lists.append(complete(found[-1], queries, popular))
+        values.append(_values(found[-1], lists[-1], hidden, train))
+    return Measured(
         system,
         {name: np.concatenate([batch[name] for batch in values]) for name in values[0]},
+        np.concatenate(found),
         np.concatenate(lists),
         1000 * seconds / len(challenge),
+        1000 * _seconds_alone(system, challenge.queries),
     )
+
+
+def _seconds_alone(system: System, queries: Queries) -> float:
+    """Median wall time of some queries asked one by one."""
+    rows = np.unique(np.linspace(0, len(queries) - 1, _ALONE).astype(int)).tolist()
+    seconds = []
+    for row in rows:
+        began = perf_counter()
+        system.recommend(queries[row : row + 1], CANDIDATES)
+        seconds.append(perf_counter() - began)
+    return float(np.median(seconds))
 
 
 def _check(system: System, ids: np.ndarray, queries: Queries, n_tracks: int) -> None:
@@ -277,6 +337,13 @@ def _check(system: System, ids: np.ndarray, queries: Queries, n_tracks: int) -> 
     keys = np.arange(len(ids))[:, None] * n_tracks + ids
     if (np.isin(keys, rows * n_tracks + seeds, kind="sort") & (ids >= 0)).any():
         raise ValueError(f"{system.name} recommends a seed.")
+
+
+def _heard(ids: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The ids that some training playlist holds, in their order, padded with -1."""
+    heard = np.where((ids >= 0) & (counts[ids] > 0), ids, -1)
+    order = np.argsort(heard < 0, axis=1, kind="stable")
+    return np.take_along_axis(heard, order, axis=1)
 
 
 def _untied(answer: Recommendations, rank: np.ndarray) -> np.ndarray:
@@ -299,14 +366,14 @@ def _values(
         "ndcg": metrics.ndcg(judged),
         "clicks": metrics.clicks(judged),
         **{f"hit@{k}": metrics.hit_ratio(judged, k) for k in _HITS},
-        **{f"recall@{k}": metrics.recall(found, k) for k in _RECALLS},
+        **{recall_at(k): metrics.recall(found, k) for k in DEPTHS},
         "novelty": metrics.novelty(full, train.counts, train.n_playlists),
     }
 
 
 def _summary(
-    one: _Measured,
-    best: _Measured,
+    one: Measured,
+    every: Sequence[Measured],
     groups: Mapping[str, np.ndarray],
     challenge: Challenge,
     train: Dataset,
@@ -319,33 +386,32 @@ def _summary(
             "gini": metrics.gini(lists, train.n_tracks),
             "popularity_lift": metrics.popularity_lift(lists, hidden, train.counts),
         }
-        return _with_intervals(names, metrics.bootstrap(table[rows])) | {
-            name: Figure(_plain(value)) for name, value in together.items()
+        return with_intervals(names, metrics.bootstrap(table[rows])) | {
+            name: Figure(plain(value)) for name, value in together.items()
         }
 
     names = list(one.values)
     table = np.stack(list(one.values.values()), axis=1)
-    best_table = np.stack(list(best.values.values()), axis=1)
+    best_table = np.stack(list(every[0].values.values()), axis=1)
+    names_of_all = [other.system.name for other in every]
+    precision = np.stack([other.values["r_precision"] for other in every], axis=1)
+    lead = metrics.bootstrap(one.values["r_precision"][:, None] - precision)
+    against = with_intervals(names_of_all, lead)
+    del against[one.system.name]
     return Row(
         name=one.system.name,
         label=one.system.label,
         overall=figures(np.arange(len(challenge))),
         by_category={label: figures(rows) for label, rows in groups.items()},
-        against_best=_with_intervals(names, metrics.paired_difference(table, best_table)),
+        against_best=with_intervals(names, metrics.paired_difference(table, best_table)),
+        against=against,
         milliseconds=one.milliseconds,
+        milliseconds_alone=one.milliseconds_alone,
         fit_seconds=one.system.fit_seconds,
         peak_bytes=one.system.peak_bytes,
+        retrieves=one.system.retrieves,
+        reads_titles=one.system.reads_titles,
     )
-
-
-def _with_intervals(names: Sequence[str], table: np.ndarray) -> dict[str, Figure]:
-    """Figures of a bootstrap's result, shape (3, metrics)."""
-    return {name: Figure(*map(_plain, column)) for name, column in zip(names, table.T, strict=True)}
-
-
-def _plain(value: float) -> float | None:
-    """A float that JSON knows."""
-    return float(value) if np.isfinite(value) else None
 
 
 def render(leaderboard: Leaderboard) -> str:
@@ -359,6 +425,7 @@ def render(leaderboard: Leaderboard) -> str:
     cost = [
         [
             _number(row.milliseconds, 2),
+            _number(row.milliseconds_alone, 1),
             _number(row.fit_seconds, 1),
             _number(row.peak_bytes and row.peak_bytes / 1e6, 0),
         ]
@@ -390,9 +457,10 @@ def render(leaderboard: Leaderboard) -> str:
             [LABELS[name] for name in _FOUND],
             [[row.label, *_cells(row.overall, _FOUND)] for row in rows],
         ),
+        *_union_tables(leaderboard, shorts),
         _table(
-            "Catalogue and cost.",
-            [*(LABELS[name] for name in _CATALOGUE), "ms/query", "fit s", "peak MB"],
+            "Catalogue, and cost: milliseconds a query in batches and alone, fit, peak memory.",
+            [*(LABELS[name] for name in _CATALOGUE), "ms", "alone", "fit s", "peak MB"],
             [
                 [row.label, *_cells(row.overall, _CATALOGUE), *figures]
                 for row, figures in zip(rows, cost, strict=True)
@@ -402,11 +470,51 @@ def render(leaderboard: Leaderboard) -> str:
     return "\n\n".join(table for table in tables if table)
 
 
+def _union_tables(leaderboard: Leaderboard, shorts: Mapping[str, str]) -> list[str]:
+    """Recall of the union of candidates and what each model alone adds, overall and by category."""
+    pooled = leaderboard.union
+    if pooled is None:
+        return []
+    recalls = [recall_at(depth) for depth in DEPTHS]
+    labels = {row.name: row.label for row in leaderboard.rows if row.name in pooled.models}
+    together, deepest = pooled.overall.together, recalls[-1]
+    sizes = [_number(together[size_at(depth)].value, 0) for depth in DEPTHS]
+    return [
+        _table(
+            f"Candidates of all {len(pooled.models)} models together: each one's first "
+            f"{', '.join(map(str, DEPTHS))}. Below, what each alone adds.",
+            recalls,
+            [
+                ["distinct tracks", *sizes],
+                ["union", *_cells(together, recalls, recalls)],
+                *(
+                    [label, *_cells(pooled.overall.added[name], recalls, recalls)]
+                    for name, label in labels.items()
+                ),
+            ],
+        ),
+        _table(
+            f"The same by category, {deepest}.",
+            [shorts[label] for label in leaderboard.playlists],
+            [
+                ["union", *(_cell(pool.together, deepest) for pool in pooled.by_category.values())],
+                *(
+                    [
+                        label,
+                        *(_cell(pool.added[name], deepest) for pool in pooled.by_category.values()),
+                    ]
+                    for name, label in labels.items()
+                ),
+            ],
+        ),
+    ]
+
+
 _CHALLENGE = ("r_precision", "track_r_precision", "ndcg", "clicks")
 _WITH_INTERVAL = ("r_precision", "ndcg", "clicks")
-_FOUND = (*(f"hit@{k}" for k in _HITS), *(f"recall@{k}" for k in _RECALLS))
+_FOUND = (*(f"hit@{k}" for k in _HITS), *map(recall_at, DEPTHS))
 _CATALOGUE = ("coverage", "gini", "novelty", "popularity_lift")
-_LABEL_WIDTH = 20
+_LABEL_WIDTH = 22
 
 
 def _cells(figures: Figures, names: Sequence[str], with_interval: Sequence[str] = ()) -> list[str]:

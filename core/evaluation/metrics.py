@@ -8,7 +8,7 @@ The first three metrics are those of the RecSys Challenge 2018 (C.-W. Chen, P. L
 H. Zamani, RecSys 2018, https://doi.org/10.1145/3240323.3240342).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -341,3 +341,48 @@ def _resample_weights(generator: np.random.Generator, resamples: int, size: int)
 
 def _ratio(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return np.divide(sums, sizes, out=np.full(np.shape(sums), np.nan), where=sizes > 0)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value and its 95 % interval over playlists.
+
+    The value is None where it is undefined. The ends are None for metrics of all lists together
+    (coverage, Gini, lift): resampled playlists repeat, repeats cover less, so a bootstrap of
+    these is biased.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+Figures = Mapping[str, Figure]
+
+
+def with_intervals(names: Sequence[str], table: np.ndarray) -> dict[str, Figure]:
+    """Figures by name of what `bootstrap` returned, shape (3, len(names))."""
+    return {name: Figure(*map(plain, column)) for name, column in zip(names, table.T, strict=True)}
+
+
+def plain(value: float) -> float | None:
+    """A float that JSON knows: None for NaN and infinity."""
+    return float(value) if np.isfinite(value) else None
+
+
+def independent_difference(one: Figure, other: Figure) -> Figure:
+    """Difference of two figures of different playlists, with its 95 % interval.
+
+    The ends are recovered from those of both (G. Y. Zou, A. Donner, Statistics in Medicine 27,
+    2008, https://doi.org/10.1002/sim.3095): the two errors add in squares, each end by its side.
+    """
+    parts = (one.value, one.low, one.high, other.value, other.low, other.high)
+    if any(part is None for part in parts):
+        return Figure(None)
+    value, low, high, value2, low2, high2 = map(float, parts)  # type: ignore[arg-type]
+    difference = value - value2
+    return Figure(
+        difference,
+        difference - float(np.hypot(value - low, high2 - value2)),
+        difference + float(np.hypot(high - value, value2 - low2)),
+    )

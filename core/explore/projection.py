@@ -152,7 +152,7 @@ def _pca(unit: np.ndarray, seed: int, progress: Progress) -> np.ndarray:
 
 def _tsne(unit: np.ndarray, seed: int, progress: Progress) -> np.ndarray:
     from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     progress.update("Laying out the map")
     perplexity = min(30.0, (len(unit) - 1) / 3)

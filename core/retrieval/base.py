@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -106,6 +107,8 @@ class RetrievalModel(ABC):
     """Whether a track that no playlist holds says something as a seed: its artist, its audio."""
     proposes_unheard: ClassVar[bool] = False
     """Whether tracks that no playlist holds may be proposed."""
+    trains_with: ClassVar[tuple[str, ...]] = ()
+    """Packages of requirements-train.txt that its fit imports; answering needs none of them."""
 
     @dataclass(frozen=True)
     class Params:
@@ -113,6 +116,26 @@ class RetrievalModel(ABC):
 
     def __init__(self, params: Any = None) -> None:
         self.params = params if params is not None else self.Params()
+
+    @classmethod
+    def missing_packages(cls) -> list[str]:
+        """Those of `trains_with` that this machine lacks."""
+        return [package for package in cls.trains_with if find_spec(package) is None]
+
+    @classmethod
+    def require_packages(cls) -> None:
+        """Make sure that the model can be fitted here.
+
+        Raises
+        ------
+        SegueError
+            If a package is missing; the sentence says how to get it.
+        """
+        if missing := cls.missing_packages():
+            raise SegueError(
+                f"{cls.label} is fitted with {' and '.join(missing)}, which this machine lacks: "
+                "run `pip install -r requirements-train.txt`."
+            )
 
     def fit(self, dataset: Dataset, seed: int = 0, progress: Progress = SILENT) -> Self:
         """Learn from the playlists of a dataset view.
@@ -128,7 +151,13 @@ class RetrievalModel(ABC):
         Returns
         -------
         Self
+
+        Raises
+        ------
+        SegueError
+            If a package of `trains_with` is not installed.
         """
+        self.require_packages()
         self.n_tracks = dataset.n_tracks
         self._fit(dataset, seed, progress)
         return self

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import psutil
+
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.evaluation.challenge import split
@@ -41,7 +43,8 @@ def evaluate_models(
     Raises
     ------
     SegueError
-        If no model is trained, or too few playlists can be held out.
+        If no model is trained, a package that fits one is missing, or too few playlists can be
+        held out.
     """
     trained = cards(dataset)
     if not trained:
@@ -49,12 +52,17 @@ def evaluate_models(
             f"No model is trained on {dataset.name!r}: run "
             f"`python -m core train --dataset {dataset.name}` first."
         )
+    for card in trained:
+        MODELS[card.model].require_packages()
     parts = split(dataset, holdout, seed, validation=holdout if on_validation else 0)
     challenge = parts.validation or parts.test
     models, systems = _refit(parts.train, trained, seed, progress.within(0, 0.6, ""))
     fusion = Recommender(parts.train, models)
     total = sum(system.fit_seconds or 0 for system in systems if system.name in models)
-    systems.append(System(FUSION, "Fusion of all", fusion.recommend, total))
+    reads_titles = any(model.uses_titles for model in models.values())
+    systems.append(
+        System(FUSION, "Fusion of all", fusion.recommend, total, reads_titles=reads_titles)
+    )
     return evaluate(systems, challenge, parts.train, progress.within(0.6, 1, ""))
 
 
@@ -70,8 +78,10 @@ def _refit(
     ]
     models: dict[str, RetrievalModel] = {}
     systems = []
+    before = psutil.Process().memory_info().rss
     for i, (name, label, params) in enumerate(plan):
         part = progress.within(i / len(plan), (i + 1) / len(plan), label)
+        held = max(0, psutil.Process().memory_info().rss - before)
         model, card = fit(name, MODELS[name].Params(**params), train, seed, part)
         reference = name in models
         models.setdefault(name, model)
@@ -81,7 +91,10 @@ def _refit(
                 label,
                 model.recommend,
                 card.seconds,
-                int(card.peak_mb * 1e6),
+                # Without the models that were fitted before and are still held.
+                int(card.peak_mb * 1e6) - held,
+                retrieves=not reference,
+                reads_titles=model.uses_titles,
             )
         )
     return models, systems

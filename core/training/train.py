@@ -51,23 +51,29 @@ class Card:
     trained: str
 
 
-def chosen_models(names: str | Sequence[str]) -> list[str]:
-    """Names of the registry from a list, "a,b" or "all", in the registry's order.
+def trainable() -> list[str]:
+    """Names of the models that can be fitted with the packages installed."""
+    return [name for name in MODELS if not MODELS[name].missing_packages()]
+
+
+def chosen_models(names: str) -> list[str]:
+    """Names of the registry from "a,b", or "all" that can be fitted here; in registry order.
 
     Raises
     ------
     SegueError
-        If a name is not in the registry.
+        If a name is not in the registry, or its packages are not installed.
     """
-    wanted = names.split(",") if isinstance(names, str) else list(names)
-    wanted = [name.strip() for name in wanted if name.strip()]
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
     if wanted == ["all"]:
-        return list(MODELS)
+        return trainable()
     unknown = [name for name in wanted if name not in MODELS]
     if unknown or not wanted:
         raise SegueError(
             f"There is no model {', '.join(unknown) or repr('')}; there are {', '.join(MODELS)}."
         )
+    for name in wanted:
+        MODELS[name].require_packages()
     return [name for name in MODELS if name in wanted]
 
 

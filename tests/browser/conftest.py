@@ -19,7 +19,10 @@ from core.dataset.build import Provenance, build
 from core.dataset.dataset import Dataset
 from core.dataset.library import simulate_dataset
 from core.dataset.sources.base import batch_from_rows
+from core.evaluation.challenge import split
+from core.evaluation.leaderboard import System, evaluate
 from core.retrieval import MODELS
+from core.training.evaluate import store_leaderboard
 from core.training.train import train
 from core.workspace import Workspace
 
@@ -65,7 +68,28 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build([batch], folder / "real", Provenance("real", "test"))
     for name in ("little", "real"):
         train(Dataset(folder / name), list(MODELS), "fast", map_method="pca")
+    _measure(Dataset(folder / "little"))
     return folder
+
+
+def _measure(dataset: Dataset) -> None:
+    """Store a leaderboard of models that are fitted in no time."""
+    parts = split(dataset, 60)
+    systems = []
+    for name in ("popularity", "titles", "playlist_knn"):
+        model = MODELS[name]().fit(parts.train)
+        systems.append(
+            System(
+                name,
+                model.label,
+                model.recommend,
+                fit_seconds=1.0,
+                peak_bytes=200_000_000,
+                retrieves=True,
+                reads_titles=model.uses_titles,
+            )
+        )
+    store_leaderboard(dataset, evaluate(systems, parts.test, parts.train))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from core.explore.examples import examples
 from core.workspace import DEMO
 from tests.browser.conftest import CHROMIUM, FLAGS, REPOSITORY, SIZES, serving
 
-PAGES = ("continuation", "map", "popularity", "library")
+PAGES = ("continuation", "map", "popularity", "comparison", "library")
 THEMES = ("light", "dark")
 DRAWN_MS = 6_000
 

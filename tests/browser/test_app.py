@@ -14,6 +14,7 @@ PAGES = {
     "": "What plays next?",
     "map": "Map",
     "popularity": "Popularity",
+    "comparison": "Leaderboard",
     "library": "Library",
 }
 LOOKS = [(size, theme) for size in ("desktop", "phone") for theme in ("light", "dark")]
@@ -194,6 +195,30 @@ def test_every_page_in_every_look(server, open_tab, path, size, theme):
     background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     red = int(re.findall(r"\d+", background)[0])
     assert (red < 128) == (theme == "dark")
+
+
+@pytest.mark.parametrize(("size", "theme"), LOOKS)
+def test_every_view_of_the_leaderboard(server, open_tab, size, theme):
+    page = open_tab(size, theme)
+    page.goto(f"{server}/comparison?dataset=little")
+    for view, charts in {
+        "Overall": 1,
+        "By category": 1,
+        "Titles": 3,
+        "Candidates": 2,
+        "Cost": 1,
+        "Catalogue": 1,
+    }.items():
+        page.get_by_role("radio", name=view, exact=True).click()
+        expect(page.locator(".js-plotly-plot .nsewdrag:visible")).to_have_count(charts)
+        expect(page.locator("canvas[data-testid=data-grid-canvas]")).to_have_count(1)
+        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert overflow <= 0
+    expect(page.get_by_text("No end of these scales")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    with download.value.path().open(encoding="utf-8", newline="") as file:
+        assert {line["system"] for line in csv.DictReader(file)} >= {"titles", "union"}
 
 
 def test_a_pasted_list_is_matched_reported_and_added(server, open_tab):

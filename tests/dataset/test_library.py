@@ -24,6 +24,7 @@ SLICE = json.dumps({"info": {}, "playlists": [{"pid": 0, "tracks": [{"track_uri"
         ("a.json", SLICE, "mpd"),
         ("a.json", '{"playlist": {"track": []}}', "list"),
         ("a.csv", '"track_id","playlist_id"\n', "tidytuesday"),
+        ("a.csv", '\ufeff"user_id", "artistname", "trackname", "playlistname"\r\n', "nowplaying"),
         ("a.csv", "track_id,title\n", "list"),
         ("a.csv", "", "list"),
         ("a.m3u8", "#EXTM3U\n", "list"),

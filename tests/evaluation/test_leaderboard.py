@@ -1,5 +1,9 @@
 """Systems side by side on one challenge."""
 
+import dataclasses
+import json
+import time
+
 import numpy as np
 import pytest
 
@@ -23,10 +27,10 @@ def answers(lists, k, scores=None):
 
 @pytest.fixture(scope="module")
 def parts(make_dataset):
-    """40 playlists of 110 of 700 tracks, 20 of them held out."""
+    """80 playlists of 110 of 700 tracks, 20 of them held out; the others hold every track."""
     random = np.random.default_rng(0)
-    playlists = [[f"{t:03}" for t in random.choice(700, 110, replace=False)] for _ in range(40)]
-    return split(make_dataset(playlists, [f"t {i}" for i in range(40)], name="random"), 20)
+    playlists = [[f"{t:03}" for t in random.choice(700, 110, replace=False)] for _ in range(80)]
+    return split(make_dataset(playlists, [f"t {i}" for i in range(80)], name="random"), 20)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +56,15 @@ def systems(parts):
 
     return [
         System("silent", "Says nothing", silent),
-        System("oracle", "Knows the answer", oracle, fit_seconds=1.5, peak_bytes=3_000_000),
-        System("by_id", "Lists tracks by their id", by_id),
+        System(
+            "oracle",
+            "Knows the answer",
+            oracle,
+            fit_seconds=1.5,
+            peak_bytes=3_000_000,
+            retrieves=True,
+        ),
+        System("by_id", "Lists tracks by their id", by_id, retrieves=True, reads_titles=True),
     ]
 
 
@@ -64,7 +75,7 @@ def leaderboard(parts, systems):
 
 def test_known_systems_have_known_figures(leaderboard):
     assert leaderboard.rows[0].name == "oracle"
-    assert leaderboard.training_playlists == 20
+    assert leaderboard.training_playlists == 60
     assert set(leaderboard.playlists.values()) == {2}
     figures = leaderboard.rows[0].overall
     assert set(figures) == set(LABELS)
@@ -87,6 +98,24 @@ def test_short_lists_are_completed_by_popularity_but_not_for_candidate_recall(le
     assert row.overall["recall@1000"].value == 0
 
 
+def test_tracks_that_only_held_out_playlists_hold_are_struck_out(make_dataset):
+    playlists = [[f"{row}-{track}" for track in range(4)] + ["common"] for row in range(4)]
+    parts = split(make_dataset(playlists, ["t"] * 4, name="unheard"), 1)
+    unheard = np.flatnonzero(parts.train.counts == 0)
+    assert len(unheard)
+
+    def recommend(queries, k):
+        common = int(parts.train.by_popularity[0])
+        every = [np.setdiff1d([*unheard, common], seeds) for seeds in queries.seeds]
+        return answers(every, k)
+
+    row = evaluate([System("knows", "Knows", recommend)], parts.test, parts.train).rows[0]
+    shown = parts.test.queries.seeds[0]
+    hidden = parts.test.hidden[0]
+    found = np.isin(hidden, np.setdiff1d(parts.train.by_popularity[:1], shown))
+    assert row.overall["recall@1000"].value == pytest.approx(found.mean())
+
+
 def test_overall_is_the_mean_over_playlists(leaderboard):
     for row in leaderboard.rows:
         for name in ("r_precision", "ndcg", "clicks", "recall@500", "novelty"):
@@ -106,6 +135,53 @@ def test_intervals_hold_values_and_the_best_differs_from_itself_by_nothing(leade
             assert figure.low <= figure.value <= figure.high
             assert row.overall[name].low <= row.overall[name].value <= row.overall[name].high
         assert row.against_best["r_precision"].high < 0
+
+
+def test_every_two_systems_are_compared_on_the_same_playlists(leaderboard):
+    rows = {row.name: row for row in leaderboard.rows}
+    for name, row in rows.items():
+        assert row.against.keys() == rows.keys() - {name}
+        for other, figure in row.against.items():
+            lead = row.overall["r_precision"].value - rows[other].overall["r_precision"].value
+            assert figure.value == pytest.approx(lead)
+            back = rows[other].against[name]
+            assert (back.low, back.high) == pytest.approx((-figure.high, -figure.low))
+
+
+def test_those_that_retrieve_are_united(leaderboard, parts):
+    union = leaderboard.union
+    assert union.models == ["oracle", "by_id"]
+    assert union.by_category.keys() == leaderboard.playlists.keys()
+    assert union.overall.together["recall@200"].value == 1
+    # Whatever one lists, the oracle lists too; 500 of 700 tracks by id hold most of the truth.
+    added = {name: union.overall.added[name]["recall@500"].value for name in union.models}
+    assert added["by_id"] == 0
+    rows = {row.name: row for row in leaderboard.rows}
+    missed = 1 - rows["by_id"].overall["recall@500"].value
+    assert added["oracle"] == pytest.approx(missed)
+    assert rows["by_id"].reads_titles
+    assert not rows["silent"].retrieves
+
+
+def test_a_single_retriever_has_no_union(parts, systems):
+    board = evaluate(systems[:2], parts.test, parts.train)
+    assert board.union is None
+    assert "Candidates of all" not in render(board)
+
+
+def test_a_query_is_timed_alone_and_in_batches(parts):
+    asked = []
+
+    def slow(queries, k):
+        asked.append((len(queries), k))
+        time.sleep(0.002)
+        return answers([[]] * len(queries), k)
+
+    (row,) = evaluate([System("slow", "Slow", slow)], parts.test, parts.train).rows
+    assert row.milliseconds_alone >= 2
+    assert row.milliseconds < row.milliseconds_alone
+    assert {k for _, k in asked} == {1000}
+    assert [count for count, _ in asked].count(1) == 1 + len(parts.test)
 
 
 def test_equal_scores_are_ordered_by_training_popularity_not_by_id(parts):
@@ -132,6 +208,23 @@ def test_saved_leaderboard_comes_back(leaderboard, tmp_path):
     path = tmp_path / "leaderboard.json"
     leaderboard.save(path)
     assert Leaderboard.load(path) == leaderboard
+    alone = dataclasses.replace(leaderboard, union=None)
+    alone.save(path)
+    assert Leaderboard.load(path) == alone
+
+
+def test_a_file_of_before_the_union_gets_the_same_sentence(leaderboard, tmp_path):
+    path = tmp_path / "leaderboard.json"
+    stored = leaderboard.as_json()
+    del stored["union"]
+    path.write_text(json.dumps(stored), "utf-8")
+    with pytest.raises(SegueError, match="evaluate again"):
+        Leaderboard.load(path)
+    stored = leaderboard.as_json()
+    del stored["rows"][0]["against"]
+    path.write_text(json.dumps(stored), "utf-8")
+    with pytest.raises(SegueError, match="evaluate again"):
+        Leaderboard.load(path)
 
 
 def test_foreign_and_missing_files_get_one_sentence(tmp_path):
@@ -147,12 +240,15 @@ def test_foreign_and_missing_files_get_one_sentence(tmp_path):
 def test_rendered_tables_fit_100_columns_and_show_the_figures(leaderboard):
     text = render(leaderboard)
     assert max(map(len, text.splitlines())) <= 100
-    assert "Lists tracks by the…" in text
+    assert "Lists tracks by their…" in text
     first = text.splitlines()[2]
     assert first.startswith("Knows the answer")
     assert "1.000 [1.000, 1.000]" in first
     assert "0.00 [0.00, 0.00]" in first
     assert "t+r100" in text
+    assert "Candidates of all 2 models together" in text
+    union = next(line for line in text.splitlines() if line.startswith("union"))
+    assert union.count("1.000 [1.000, 1.000]") == 3
     assert "–" in text  # fit seconds of a system that has none
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.evaluation import metrics
-from core.evaluation.metrics import judge
+from core.evaluation.metrics import Figure, independent_difference, judge, plain, with_intervals
 
 N_TRACKS = 40
 
@@ -274,3 +274,29 @@ def test_paired_difference_is_narrower_than_the_unpaired_one():
     assert value == pytest.approx((better - worse).mean())
     assert 0 < low < value < high
     assert high - low < 0.2 * np.ptp(metrics.bootstrap(better)[1:])
+
+
+def test_difference_of_independent_figures_adds_errors_in_squares():
+    found = independent_difference(Figure(0.5, 0.47, 0.54), Figure(0.3, 0.27, 0.36))
+    assert found.value == pytest.approx(0.2)
+    assert found.low == pytest.approx(0.2 - np.hypot(0.03, 0.06))
+    assert found.high == pytest.approx(0.2 + np.hypot(0.04, 0.03))
+    assert independent_difference(Figure(0.5, 0.4, 0.6), Figure(None)) == Figure(None)
+
+
+def test_it_is_near_the_bootstrap_of_both():
+    random = np.random.default_rng(0)
+    one, other = random.beta(2, 5, 300), random.beta(2, 7, 200)
+    first, second = (
+        with_intervals(["x"], metrics.bootstrap(values[:, None]))["x"] for values in (one, other)
+    )
+    found = independent_difference(first, second)
+    means = [
+        random.choice(one, 300).mean() - random.choice(other, 200).mean() for _ in range(4_000)
+    ]
+    low, high = np.quantile(means, [0.025, 0.975])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.004)
+
+
+def test_undefined_figures_are_none():
+    assert [plain(value) for value in (0.5, float("nan"), float("inf"))] == [0.5, None, None]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.pages.conftest import WITH_SIGNS, link, press, texts
 
-PAGES = ("continuation", "map", "popularity", "library")
+PAGES = ("continuation", "map", "popularity", "comparison", "library")
 
 
 def seeds_of(style, count=3):

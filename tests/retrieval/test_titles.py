@@ -13,8 +13,11 @@ def dataset(make_dataset):
     )
 
 
+VOTES_ONLY = {"factors": 0, "named": 0, "prior": 0}
+
+
 def answer(dataset, title, **params):
-    model = Titles(Titles.Params(**params)).fit(dataset)
+    model = Titles(Titles.Params(**(VOTES_ONLY | params))).fit(dataset)
     found = model.recommend(Queries.single([], title), 10).ids[0]
     return dataset.values("title", found[found >= 0])
 
@@ -44,16 +47,74 @@ def test_tracks_of_more_playlists_with_the_title_come_first(dataset):
     assert answer(dataset, "summer hits")[0] == "a"
 
 
-def test_votes_of_the_same_title_are_shared_out(dataset):
-    model = Titles(Titles.Params(popularity=0)).fit(dataset)
+def test_a_playlist_of_the_same_title_is_one_vote(dataset):
+    model = Titles(Titles.Params(**VOTES_ONLY)).fit(dataset)
     found = model.recommend(Queries.single([], "summer hits"), 3)
-    np.testing.assert_allclose(found.scores, [[1, 0.5, 0.5]], rtol=1e-5)
+    np.testing.assert_allclose(found.scores, [[2, 1, 1]], rtol=1e-5)
 
 
 def test_popularity_orders_tracks_of_equal_votes(make_dataset):
     dataset = make_dataset([["a", "b"], ["b"], ["b"], ["b"]], ["road", None, None, None])
-    assert answer(dataset, "road", popularity=0.05) == ["b", "a"]
-    assert answer(dataset, "road", popularity=-0.05) == ["a", "b"]
+    assert answer(dataset, "road", prior=0.1) == ["b", "a"]
+    model = Titles(Titles.Params(**(VOTES_ONLY | {"prior": 0.1}))).fit(dataset)
+    found = model.recommend(Queries.single([], "road"), 2)
+    np.testing.assert_allclose(found.scores, [[1 + 0.1, 1 + 0.1 / 4]], rtol=1e-5)
+
+
+def test_popular_tracks_follow_where_a_title_says_little(dataset):
+    assert answer(dataset, "running")[2:] == []
+    assert answer(dataset, "running", prior=0.1)[:3] == [*answer(dataset, "running"), "a"]
+    assert set(answer(dataset, "running", prior=0.1)) == set("abcdefghij")
+    assert answer(dataset, "ζωή", prior=0.1) == []
+
+
+def test_an_artist_in_the_title_brings_tracks_by_popularity(make_dataset):
+    tracks = {name: {"artist": "The Knife"} for name in "abc"}
+    dataset = make_dataset([["a", "x"], ["a", "b"], ["y"]], ["p", None, "q"], tracks)
+    assert answer(dataset, "Best of THE KNIFE!", named=1) == ["a", "b"]
+    assert answer(dataset, "knife", named=1) == []
+    assert answer(dataset, "Best of the knife") == []
+
+
+def test_an_artist_counts_as_far_as_such_titles_are_the_artists(make_dataset):
+    """ "Happy" is a word here: three playlists with it hold none of the artist of this name."""
+    tracks = {"h": {"artist": "Happy"}, "k": {"artist": "Kraftwerk"}}
+    dataset = make_dataset(
+        [["a"], ["b"], ["c"], ["h"], ["k"], ["k", "a"]],
+        ["happy days", "happy mix", "happy", "x", "kraftwerk", "kraftwerk 2"],
+        tracks,
+    )
+    model = Titles(Titles.Params(**(VOTES_ONLY | {"named": 1, "least": 1.1}))).fit(dataset)
+    titles = ["so happy", "this is kraftwerk"]
+    found = model.recommend(Queries([np.empty(0, np.int32)] * 2, titles), 1)
+    np.testing.assert_allclose(found.scores[:, 0], [0.35 / 4, (1 + 0.5 + 0.35) / 3], rtol=1e-5)
+
+
+def test_factors_meet_titles_that_share_no_ngram(make_dataset):
+    """Playlists of one kind of artists are titled in two languages."""
+    random = np.random.default_rng(0)
+    playlists, titles = [], []
+    for kind, words in ((0, ("running", "laufen")), (1, ("sleep", "nacht"))):
+        for row in range(20):
+            chosen = random.choice(12, 6, replace=False)
+            playlists.append([f"{kind}-{track:02}-{row % 2}" for track in chosen])
+            titles.append(words[row % 2])
+    tracks = {
+        f"{kind}-{track:02}-{half}": {"artist": f"artist {kind} {track}"}
+        for kind in range(2)
+        for track in range(12)
+        for half in range(2)
+    }
+    dataset = make_dataset(playlists, titles, tracks)
+    query = Queries.single([], "running")
+
+    def found(factors):
+        params = VOTES_ONLY | {"factors": factors}
+        ids = Titles(Titles.Params(**params)).fit(dataset).recommend(query, 24).ids[0]
+        return dataset.values("title", ids[ids >= 0])
+
+    assert {(name[0], name[-1]) for name in found(0)} == {("0", "0")}
+    assert {(name[0], name[-1]) for name in found(4)} == {("0", "0"), ("0", "1")}
 
 
 def test_the_same_title_outvotes_like_ones(make_dataset):
@@ -67,7 +128,7 @@ def test_only_the_nearest_titles_vote(make_dataset):
 
 
 def test_seeds_do_not_matter_but_are_left_out(dataset):
-    model = Titles().fit(dataset)
+    model = Titles(Titles.Params(**VOTES_ONLY)).fit(dataset)
     a = dataset.ids_of(["t:a"])
     found = model.recommend(Queries.single(a, "summer hits"), 10).ids[0]
     assert set(dataset.values("title", found[found >= 0])) == {"b", "c"}

@@ -20,6 +20,13 @@ def dataset(planted, tmp_path):
     return Dataset(tmp_path / "planted")
 
 
+def test_a_model_whose_packages_are_missing_is_left_out_of_all(monkeypatch):
+    monkeypatch.setattr(MODELS["track2vec"], "trains_with", ("no_such_package",))
+    assert "track2vec" not in chosen_models("all")
+    with pytest.raises(SegueError, match=r"no_such_package.*requirements-train\.txt"):
+        chosen_models("popularity,track2vec")
+
+
 def test_names_come_in_the_order_of_the_registry():
     assert chosen_models("track2vec, popularity") == ["popularity", "track2vec"]
     assert chosen_models("all") == list(MODELS)
@@ -84,6 +91,9 @@ def test_the_leaderboard_measures_refitted_models_and_comes_back(dataset):
     by_name = {row.name: row.overall["r_precision"].value for row in board.rows}
     assert by_name.keys() == {"fusion", "popularity", "playlist_knn", "titles"}
     assert by_name["playlist_knn"] > 3 * by_name["popularity"]
+    assert set(board.union.models) == {"popularity", "playlist_knn", "titles"}
+    assert {row.name for row in board.rows if row.reads_titles} == {"fusion", "titles"}
+    assert all(row.peak_bytes > 10e6 for row in board.rows if row.retrieves)
     store_leaderboard(dataset, board)
     assert stored_leaderboard(dataset) == board
 

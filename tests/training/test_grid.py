@@ -1,0 +1,209 @@
+import json
+import shutil
+import sys
+from dataclasses import asdict, fields
+
+import numpy as np
+import pytest
+
+from core.dataset.dataset import Dataset
+from core.errors import SegueError
+from core.evaluation.challenge import split
+from core.evaluation.leaderboard import System, measure
+from core.evaluation.metrics import paired_difference
+from core.retrieval import MODELS
+from core.training import grid as module
+from core.training.grid import Point, combinations, grid, keep_best, parse_settings
+from core.training.train import cards, load_models
+
+SIZES = {"holdout": 30, "validation": 20}
+POINTS = [{"neighbours": 1}, {"neighbours": 40}]
+
+
+@pytest.fixture
+def dataset(planted, tmp_path):
+    """A copy that may be written to."""
+    shutil.copytree(planted.folder, tmp_path / "planted", ignore=shutil.ignore_patterns("models"))
+    return Dataset(tmp_path / "planted")
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Work in this process, and the settings of every task that was asked for."""
+    tasks = []
+
+    def answers(todo, jobs):
+        for task in todo:
+            tasks.append(task["settings"])
+            yield task, Point(**module._work(task))
+
+    monkeypatch.setattr(module, "_answers", answers)
+    return tasks
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("window=20, 50", [20, 50]),
+        ("ns_exponent=-0.5,1e-1,2", [-0.5, 0.1, 2.0]),
+        ("sg=true,False", [True, False]),
+        ("score=cosine,product", ["cosine", "product"]),
+    ],
+)
+def test_values_have_the_type_of_their_field(text, values):
+    (parsed,) = parse_settings("track2vec", [text]).values()
+    assert parsed == values
+    assert [type(value) for value in parsed] == [type(value) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("lstm", "window=20", "There is no model 'lstm'; there are popularity"),
+        ("track2vec", "windows=20", "track2vec has no setting 'windows'; there are: vector_size"),
+        ("popularity", "window=20", "popularity has no setting 'window'; there are: none"),
+        ("track2vec", "window=2.5", "'2.5' is no value of window: give an integer"),
+        ("track2vec", "window=", "'' is no value of window"),
+        ("track2vec", "alpha=nan", "'nan' is no value of alpha: give a number"),
+        ("track2vec", "sg=yes", "'yes' is no value of sg: give False or True"),
+        ("track2vec", "score=dot", "'dot' is no value of score: give product or cosine"),
+        ("track2vec", "window", "'window' sets nothing"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(name, text, sentence):
+    with pytest.raises(SegueError, match=sentence):
+        parse_settings(name, [text])
+
+
+def test_a_setting_that_comes_twice_is_one_sentence():
+    with pytest.raises(SegueError, match="write each setting once"):
+        parse_settings("track2vec", ["window=20", "window=50"])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_setting_of_every_model_can_be_given(name):
+    for field in fields(MODELS[name].Params):
+        parsed = parse_settings(name, [f"{field.name}={field.default}"])
+        assert parsed == {field.name: [field.default]}
+
+
+def test_combinations_are_all():
+    points = combinations({"window": [20, 50], "sg": [True, False]})
+    assert [tuple(point.values()) for point in points] == [
+        (20, True),
+        (20, False),
+        (50, True),
+        (50, False),
+    ]
+    assert combinations({}) == [{}]
+
+
+def test_processes_measure_what_one_would_here_and_a_bad_point_costs_no_other(dataset):
+    result = grid(dataset, "playlist_knn", [*POINTS, {"neighbours": -9}], jobs=2, **SIZES)
+    parts = split(dataset, 30, 0, 20, (1, 2))
+    expected = {}
+    for neighbours in (1, 40):
+        params = MODELS["playlist_knn"].Params(neighbours=neighbours)
+        model = MODELS["playlist_knn"](params).fit(parts.train)
+        one = measure(System("", "", model.recommend), parts.validation, parts.train)
+        expected[neighbours] = one.values["r_precision"]
+    by_neighbours = {row.point.settings["neighbours"]: row for row in result.rows}
+    assert by_neighbours.keys() == expected.keys()
+    for neighbours, values in expected.items():
+        row = by_neighbours[neighbours]
+        np.testing.assert_allclose(row.point.values["r_precision"], values)
+        figure = row.figures["r_precision"]
+        assert figure.value == pytest.approx(values.mean())
+        assert figure.low < figure.value < figure.high
+        assert row.point.cpu_seconds >= 0
+        assert row.point.peak_mb > 10
+    worse, better = sorted(expected, key=lambda neighbours: expected[neighbours].mean())
+    assert result.best.point.settings["neighbours"] == better
+    difference = paired_difference(expected[worse], expected[better])
+    to_best = asdict(by_neighbours[worse].against_best)
+    assert [*to_best.values()] == pytest.approx(difference.tolist())
+    assert set(asdict(result.best.against_best).values()) == {0}
+    (failure,) = result.failures
+    assert failure.settings["neighbours"] == -9
+    assert "Error" in failure.reason
+    assert (result.varied, result.training_playlists) == (["neighbours"], 240 - 30 - 20)
+    assert "values" not in json.loads(json.dumps(result.as_json()))["rows"][0]
+
+
+def test_a_crashed_process_is_one_sentence(dataset, tmp_path, monkeypatch):
+    crash = tmp_path / "python"
+    crash.write_text("#!/bin/sh\necho out of luck >&2\nexit 3\n")
+    crash.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(crash))
+    with pytest.raises(SegueError, match=r"ended with code 3 \(out of luck\)"):
+        grid(dataset, "playlist_knn", POINTS, **SIZES)
+    assert not (dataset.folder / "grids").exists()
+
+
+def test_what_is_measured_is_not_fitted_again(dataset, asked):
+    first = grid(dataset, "playlist_knn", POINTS, **SIZES)
+    assert len(asked) == 2
+    assert grid(dataset, "playlist_knn", POINTS, **SIZES) == first
+    assert len(asked) == 2
+    more = grid(dataset, "playlist_knn", [*POINTS, *POINTS, {"vote_power": 1.0}], **SIZES)
+    assert len(asked) == 3
+    assert len(more.rows) == 3
+
+
+def test_another_split_or_other_playlists_are_measured_anew(dataset, asked):
+    grid(dataset, "playlist_knn", POINTS[:1], **SIZES)
+    grid(dataset, "playlist_knn", POINTS[:1], holdout=29, validation=20)
+    dataset.manifest["fingerprint"] = "other"
+    grid(dataset, "playlist_knn", POINTS[:1], holdout=29, validation=20)
+    dataset.manifest["features"] = [{"table": "new.csv"}]
+    result = grid(dataset, "playlist_knn", POINTS[:1], holdout=29, validation=20)
+    assert len(asked) == 4
+    assert len(result.rows) == 1
+
+
+def test_what_was_measured_before_an_interruption_is_kept(dataset, asked, monkeypatch):
+    whole = module._answers
+
+    def interrupted(tasks, jobs):
+        yield next(whole(tasks, jobs))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_answers", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        grid(dataset, "playlist_knn", POINTS, **SIZES)
+    monkeypatch.setattr(module, "_answers", whole)
+    grid(dataset, "playlist_knn", POINTS, **SIZES)
+    assert [settings["neighbours"] for settings in asked] == [1, 40]
+
+
+def test_of_clicks_fewer_are_better(dataset, asked):
+    points = [{"neighbours": neighbours} for neighbours in (1, 2, 200)]
+    result = grid(dataset, "playlist_knn", points, "clicks", **SIZES)
+    clicks = [np.mean(row.point.values["clicks"]) for row in result.rows]
+    assert clicks == sorted(clicks)
+    assert clicks[0] < clicks[-1]
+
+
+def test_the_best_is_trained_on_the_whole_dataset(dataset, asked):
+    result = grid(dataset, "playlist_knn", POINTS, **SIZES)
+    card = keep_best(dataset, result)
+    assert cards(dataset) == [card]
+    assert card.params == result.best.point.settings
+    (model,) = load_models(dataset).values()
+    assert asdict(model.params) == card.params
+
+
+def test_an_unknown_metric_or_setting_is_one_sentence(dataset):
+    with pytest.raises(SegueError, match="There is no metric 'auc' to choose by; use r_precision"):
+        grid(dataset, "playlist_knn", POINTS, "auc", **SIZES)
+    with pytest.raises(SegueError, match="playlist_knn has no setting 'window'"):
+        grid(dataset, "playlist_knn", [{"window": 1}], **SIZES)
+    with pytest.raises(SegueError, match="hold out fewer"):
+        grid(dataset, "playlist_knn", POINTS)
+
+
+def test_a_damaged_record_says_what_to_do(dataset):
+    (dataset.folder / "grids").mkdir()
+    (dataset.folder / "grids" / "playlist_knn.json").write_text("{}")
+    with pytest.raises(SegueError, match="does not fit this version of Segue"):
+        grid(dataset, "playlist_knn", POINTS, **SIZES)
