@@ -1,6 +1,6 @@
 """The four stages composed: retrieval, filtering, scoring, ordering."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,8 +75,8 @@ class Recommender:
         """What `model` may name: the fusion of all, or one model."""
         return [FUSION, *self.models]
 
-    def chosen(self, model: str) -> dict[str, RetrievalModel]:
-        """The models that take part in an answer.
+    def taking_part(self, model: str, n_seeds: int) -> Mapping[str, float]:
+        """Weight of each model that takes part in an answer to a query of so many seeds.
 
         Raises
         ------
@@ -84,13 +84,13 @@ class Recommender:
             If there is no such model.
         """
         if model == FUSION:
-            return self.models
+            return weights(n_seeds, self.models)
         if model not in self.models:
             raise SegueError(
                 f"There is no model {model!r} on {self.dataset.name!r}; there are "
                 f"{', '.join(self.choices)}."
             )
-        return {model: self.models[model]}
+        return {model: 1.0}
 
     def recommend(
         self, queries: Queries, k: int, model: str = FUSION, dials: Dials | None = None
@@ -110,7 +110,7 @@ class Recommender:
         Recommendations
             Scores are the places counted from the end, because completion has no score.
         """
-        answers = self._retrieve(queries, self.chosen(model), k)
+        answers = self._retrieve(queries, model, k)
         ids = np.full((len(queries), k), -1, np.int32)
         for row, seeds in enumerate(queries.seeds):
             tracks, _ = self._rank(answers, row, seeds, _NOTHING, model, dials or Dials(), k)
@@ -151,23 +151,28 @@ class Recommender:
         """
         known = np.asarray(seeds, np.int32)
         queries = Queries.single(known, title or None)
-        taking_part = self.chosen(model)
-        answers = self._retrieve(queries, taking_part, k)
+        answers = self._retrieve(queries, model, k)
         barred = np.asarray(dislikes, np.int32)
         tracks, scores = self._rank(answers, 0, known, barred, model, dials or Dials(), k)
         return Continuation(
             tracks,
             scores,
             {name: _places(answer.ids[0], tracks) for name, answer in answers.items()},
-            self._closest(known, tracks, taking_part),
-            self._notes(queries, answers, taking_part, unknown, int((scores == 0).sum())),
+            self._closest(known, tracks, answers),
+            self._notes(queries, answers, unknown, int((scores == 0).sum())),
         )
 
-    def _retrieve(
-        self, queries: Queries, models: Mapping[str, RetrievalModel], k: int
-    ) -> dict[str, Recommendations]:
+    def _retrieve(self, queries: Queries, model: str, k: int) -> dict[str, Recommendations]:
+        """Candidates of every model that takes part in the answer to some query."""
         depth = max(CANDIDATES, 2 * k)
-        return {name: model.recommend(queries, depth) for name, model in models.items()}
+        names = {
+            name for n in np.unique(queries.lengths) for name in self.taking_part(model, int(n))
+        }
+        return {
+            name: model.recommend(queries, depth)
+            for name, model in self.models.items()
+            if name in names
+        }
 
     def _rank(
         self,
@@ -180,8 +185,7 @@ class Recommender:
         k: int,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Stages 2 to 4 for one query, completed with popular tracks of score 0."""
-        by_model = weights(len(seeds)) if model == FUSION else {model: 1.0}
-        candidates, scores = fuse(answers, row, by_model)
+        candidates, scores = fuse(answers, row, self.taking_part(model, len(seeds)))
         allowed = filter_candidates(candidates, seeds, dislikes, self.dataset, dials)
         candidates, scores = candidates[allowed], scores[allowed]
         best = order(candidates, scores, self.dataset, dials)
@@ -208,32 +212,26 @@ class Recommender:
         return tracks.astype(np.int32)
 
     def _closest(
-        self, seeds: np.ndarray, tracks: np.ndarray, models: Mapping[str, RetrievalModel]
+        self, seeds: np.ndarray, tracks: np.ndarray, models: Collection[str]
     ) -> np.ndarray:
         """Seed with the largest exact share in the first linear model's score."""
         for name in sorted(models, key=lambda name: name not in _NEAREST):
-            shares = models[name].seed_contributions(seeds, tracks) if len(seeds) else None
+            shares = self.models[name].seed_contributions(seeds, tracks) if len(seeds) else None
             if shares is not None:
                 return np.where((shares > 0).any(0), shares.argmax(0), -1).astype(np.int32)
         return np.full(len(tracks), -1, np.int32)
 
     def _notes(
-        self,
-        queries: Queries,
-        answers: Mapping[str, Recommendations],
-        models: Mapping[str, RetrievalModel],
-        unknown: int,
-        completed: int,
+        self, queries: Queries, models: Collection[str], unknown: int, completed: int
     ) -> tuple[str, ...]:
         seeds, title = queries.seeds[0], queries.titles[0]
-        answered = {name for name, answer in answers.items() if (answer.ids[0] >= 0).any()}
+        readers = [name for name in models if self.models[name].uses_titles]
         notes = []
         if unknown:
             of = f"{unknown} of {unknown + len(seeds)} seeds are"
             notes.append(f"{of} not in this dataset and took no part.")
-        if title and any(model.uses_titles for model in models.values()):
-            by_title = any(models[name].uses_titles for name in answered)
-            if not by_title:
+        if title and readers:
+            if not self._says_something(title, readers):
                 notes.append(f"No playlist here has a title like “{title}”.")
             elif not len(seeds):
                 notes.append("Made from the title alone: tracks of playlists titled alike.")
@@ -244,6 +242,11 @@ class Recommender:
         elif completed:
             notes.append(f"The last {completed} only complete the list: popular tracks.")
         return tuple(notes)
+
+    def _says_something(self, title: str, readers: Sequence[str]) -> bool:
+        """Whether a title alone gets an answer, from the model that reads nothing else if any."""
+        reader = min(readers, key=lambda name: self.models[name].uses_seeds)
+        return bool(self.models[reader].recommend(Queries.single([], title), 1).ids[0, 0] >= 0)
 
 
 _NOTHING = np.empty(0, np.int32)

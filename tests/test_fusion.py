@@ -31,6 +31,11 @@ def test_a_model_without_weight_proposes_nothing():
 
 def test_weights_cover_every_seed_count_and_only_known_models():
     assert {name for _, by_model in WEIGHTS for name in by_model} <= set(MODELS)
-    assert weights(0) is WEIGHTS[0][1]
-    assert weights(1) is not weights(0)
-    assert weights(10_000) is WEIGHTS[-1][1]
+    for most, by_model in WEIGHTS:
+        assert weights(most, MODELS) == by_model
+    assert weights(10_000, MODELS) == WEIGHTS[-1][1]
+
+
+def test_models_without_any_weight_count_equally():
+    assert weights(0, ["popularity", "titles"]) == {"titles": WEIGHTS[0][1]["titles"]}
+    assert weights(0, ["popularity", "item_knn"]) == {"popularity": 1.0, "item_knn": 1.0}

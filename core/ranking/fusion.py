@@ -5,7 +5,7 @@ Learning Methods", SIGIR 2009: a document's score is the sum over rankings of 1 
 Each ranking has a weight here, which depends on the number of seeds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -13,18 +13,56 @@ from core.retrieval.base import Recommendations
 
 CONSTANT = 60
 
-_NEIGHBOURS = {"playlist_knn": 0.5, "item_knn": 0.5, "track2vec": 0.5}
 WEIGHTS = (
-    (0, {"titles": 1.0, "popularity": 0.2}),
-    (5, _NEIGHBOURS | {"titles": 0.25, "popularity": 0.05}),
-    (250, _NEIGHBOURS | {"titles": 0.1, "popularity": 0.02}),
+    (0, {"titles": 1.0}),
+    (
+        1,
+        {
+            "titles": 1.0,
+            "multi_view_knn": 1.0,
+            "als": 1.0,
+            "two_tower": 0.5,
+            "playlist_knn": 0.25,
+            "audio": 0.02,
+        },
+    ),
+    (
+        10,
+        {
+            "multi_view_knn": 1.0,
+            "als": 0.75,
+            "two_tower": 0.5,
+            "track2vec": 0.5,
+            "playlist_knn": 0.25,
+            "titles": 0.25,
+            "audio": 0.02,
+        },
+    ),
+    (
+        25,
+        {
+            "multi_view_knn": 1.0,
+            "als": 1.0,
+            "playlist_knn": 1.0,
+            "track2vec": 0.25,
+            "titles": 0.1,
+            "audio": 0.02,
+        },
+    ),
+    (250, {"playlist_knn": 2.0, "als": 1.0, "multi_view_knn": 0.5, "audio": 0.02}),
 )
-"""Weights by largest number of seeds; chosen on validation playlists."""
+"""Weights by largest number of seeds; chosen on validation playlists, but for audio's: it only
+answers where no other model can."""
 
 
-def weights(n_seeds: int) -> Mapping[str, float]:
-    """Weight of each model for a query of so many seeds; a model not named weighs nothing."""
-    return next((by_model for most, by_model in WEIGHTS if n_seeds <= most), WEIGHTS[-1][1])
+def weights(n_seeds: int, models: Collection[str]) -> Mapping[str, float]:
+    """Weight of each of these models for a query of so many seeds.
+
+    A model that is not in the result takes no part. Where none of the models has a weight, all
+    count equally.
+    """
+    wanted = next((by_model for most, by_model in WEIGHTS if n_seeds <= most), WEIGHTS[-1][1])
+    return {name: wanted[name] for name in models if name in wanted} or dict.fromkeys(models, 1.0)
 
 
 def fuse(

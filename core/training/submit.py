@@ -47,7 +47,7 @@ def write_answers(
             f"{longest} seeds: import a larger dataset."
         )
     recommender = Recommender(dataset, load_models(dataset))
-    recommender.chosen(model)
+    recommender.taking_part(model, 0)
     starts = range(0, len(public), BATCH)
     batches = (
         recommender.recommend(public.queries[start : start + BATCH], LENGTH, model).ids
