@@ -66,6 +66,7 @@ def test_opening_and_importing_load_nothing_heavy():
     code = (
         "import sys, core.recommender, core.retrieval, core.training.train, core.training.maps, "
         "core.training.evaluate, core.bench.peers, core.bench.quality, core.__main__, "
+        "core.training.grid, pages.session, pages.widgets, "
         "core.dataset.library, core.dataset.search, core.evaluation.leaderboard, "
         "core.explore.figures, core.explore.power_law, core.explore.projection\n"
         f"print(sorted({HEAVY!r} & set(sys.modules)))"

@@ -7,7 +7,7 @@ version or guests, so that "Heroes - 2017 Remaster" and "Heroes (feat. X) [Live]
 
 import threading
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 import duckdb
 import pyarrow as pa
@@ -60,7 +60,14 @@ def _apply(macro: str, texts: Iterable[str | None]) -> list[str]:
 
 def normalise(texts: Iterable[str | None]) -> list[str]:
     """Names as they are compared: see `normal` above; null becomes the empty string."""
-    return _apply("normal", texts)
+    texts = list(texts)
+    return [_normal(texts[0])] if len(texts) == 1 else _apply("normal", texts)
+
+
+@lru_cache(1024)
+def _normal(text: str | None) -> str:
+    """One text: several models ask for the title of a query one after the other."""
+    return _apply("normal", [text])[0]
 
 
 def song_title(texts: Iterable[str | None]) -> list[str]:

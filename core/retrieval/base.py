@@ -18,6 +18,9 @@ from core.workspace import load_arrays, read_json, save_arrays, write_json
 CHUNK_SCORES = 16_000_000
 """Scores held at once: a batch is answered in chunks of this many floats (64 MB)."""
 
+_PART = 32
+"""Scores of which only the largest is looked at first when the best are searched."""
+
 
 @dataclass(frozen=True)
 class Queries:
@@ -269,9 +272,22 @@ def top_dense(scores: np.ndarray, k: int) -> Recommendations:
     """
     rows = []
     for values in scores:
-        tracks = np.flatnonzero(np.isfinite(values))
+        tracks = np.flatnonzero(values >= _reached(values, k))
         rows.append(_best(values[tracks], tracks, k))
     return _stack(rows, k)
+
+
+def _reached(values: np.ndarray, k: int) -> np.float32:
+    """A finite score that the k best reach, and not many others where there are many values.
+
+    The k-th largest of the maxima of disjoint parts: k values at least are as large.
+    """
+    lowest = np.finfo(np.float32).min
+    parts = len(values) // _PART
+    if k >= parts:
+        return lowest
+    maxima = values[: parts * _PART].reshape(_PART, parts).max(axis=0)
+    return max(np.partition(maxima, parts - k)[parts - k], lowest)
 
 
 def top_sparse(scores: sparse.csr_array, queries: Queries, k: int) -> Recommendations:

@@ -1,14 +1,14 @@
-"""LightGCN: vectors that spread along the edges between playlists and tracks."""
+"""LightGCN: vectors that spread along the edges between playlists, tracks and title words."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
-from core.dataset.dataset import Dataset, Playlists
+from core.dataset.dataset import Dataset
 from core.progress import Progress
 from core.retrieval.base import Queries, RetrievalModel
-from core.retrieval.neighbours import incidence
+from core.retrieval.columns import Columns
 from core.retrieval.validation import hit_share, set_aside
 
 _CHECK = 20
@@ -22,25 +22,28 @@ _SPREAD = 0.1
 
 
 class LightGCN(RetrievalModel):
-    """Tracks near the query in the graph of playlists and what they hold.
+    """Tracks near the query in the graph of playlists, their tracks and words of their titles.
 
-    Every playlist and every track has a base vector. In the next layer, the vector of a node is
-    the sum of its neighbours', each over the square root of both degrees. The final vector is the
-    weighted mean of all layers. The paper gives the base the weight of a layer; a smaller
-    `base_weight` serves tracks that few playlists hold, whose base learns little: they are placed
-    by their playlists.
+    Every node has a base vector. An edge from a playlist to a track has the value 1, one to a
+    word of its title `title_weight`; a node's degree is their sum. In the next layer, the vector
+    of a node is the sum of its neighbours', each times the edge's value over the square root of
+    both degrees. The final vector is the weighted mean of all layers. The paper gives the base
+    the weight of a layer; a smaller `base_weight` serves tracks that few playlists hold, whose
+    base learns little: they are placed by their playlists. The words are not in the paper.
 
     Training lowers a sampled softmax loss: cosines of a playlist with its tracks, over
     `temperature`, against those with tracks of random entries. A query is a new playlist without
-    a base vector. A track's score is its cosine with the query, plus `temperature` times an
-    exponent times the logarithm of its count, which the random tracks took out. The number of
-    steps and the exponent are those that serve playlists set aside best; then training starts
-    again with all. Scores are linear in the seeds up to the length of the query.
+    a base vector; known words of its title place it even alone. A track's score is its cosine
+    with the query, plus `temperature` times an exponent times the logarithm of its count, which
+    the random tracks took out. The number of steps and the exponent are those that serve
+    playlists set aside best; then training starts again with all. Scores are linear in seeds and
+    words up to the length of the query.
     """
 
     name = "lightgcn"
     label = "LightGCN"
     source = "X. He et al., SIGIR 2020, https://arxiv.org/abs/2002.02126"
+    uses_titles = True
 
     @dataclass(frozen=True)
     class Params(RetrievalModel.Params):
@@ -53,6 +56,8 @@ class LightGCN(RetrievalModel):
             At least 1; each reaches one edge further.
         base_weight : float
             Weight of the base vectors in the mean, where each layer weighs 1.
+        title_weight : float
+            Value of the edges of title words; 0 leaves titles out.
         temperature : float
         learning_rate : float
             Adam's.
@@ -70,6 +75,7 @@ class LightGCN(RetrievalModel):
         vector_size: int = 64
         layers: int = 4
         base_weight: float = 0.2
+        title_weight: float = 1.0
         temperature: float = 0.15
         learning_rate: float = 0.02
         steps: int = 120
@@ -83,10 +89,10 @@ class LightGCN(RetrievalModel):
 
     def _fit(self, dataset: Dataset, seed: int, progress: Progress) -> None:
         steps, exponent = self._choose(dataset, seed, progress.within(0.0, 0.5, "Validation"))
-        training = Training(dataset.playlists, self.params, seed)
+        training = self._prepare(dataset, seed)
         for _ in progress.within(0.5, 1.0, "").track(range(steps), "Training vectors"):
             training.step()
-        self._restore(_packed(*training.serving(), exponent), dataset)
+        self._serve(_packed(*training.serving(), exponent))
 
     def _choose(self, dataset: Dataset, seed: int, progress: Progress) -> tuple[int, float]:
         """Steps and exponent that find most of what was set aside."""
@@ -94,7 +100,7 @@ class LightGCN(RetrievalModel):
         best = (self.params.steps, _EXPONENTS[0])
         if not len(queries):
             return best
-        training = Training(rest.playlists, self.params, seed)
+        training = self._prepare(rest, seed)
         longest = max(map(len, hidden))
         most = -1.0
         for step in progress.track(range(1, self.params.steps + 1), "Training vectors"):
@@ -103,29 +109,43 @@ class LightGCN(RetrievalModel):
                 continue
             vectors = training.serving()
             for exponent in _EXPONENTS:
-                self._restore(_packed(*vectors, exponent), rest)
+                self._serve(_packed(*vectors, exponent))
                 share = hit_share(self.recommend(queries, longest), hidden)
                 if share > most:
                     most, best = share, (step, exponent)
         return best
 
+    def _prepare(self, dataset: Dataset, seed: int) -> "Training":
+        """What trains on the graph of a dataset, whose columns are taken."""
+        self._read(dataset)
+        rows = self._columns.rows_of(dataset.playlists)
+        return Training(rows, len(self._columns.tracks), self.params, seed)
+
+    def _read(self, dataset: Dataset) -> None:
+        """Take the columns of a dataset's graph, and what their counts say."""
+        self._columns = Columns(dataset, artist_weight=0.0, title_weight=self.params.title_weight)
+        self._popularity = np.log(dataset.counts[self._columns.tracks], dtype=np.float32)
+
+    def _serve(self, arrays: dict[str, np.ndarray]) -> None:
+        """Answer with these vectors of the columns that were taken."""
+        self._folds = arrays["folds"].astype(np.float32)
+        self._targets = arrays["targets"].astype(np.float32)
+        self.exponent = float(arrays["exponent"][0])
+        self._bias = np.float32(self.exponent * self.params.temperature) * self._popularity
+
     def _state(self) -> dict[str, np.ndarray]:
         return _packed(self._folds, self._targets, self.exponent)
 
     def _restore(self, arrays: dict[str, np.ndarray], dataset: Dataset) -> None:
-        self._folds = arrays["folds"].astype(np.float32)
-        self._targets = arrays["targets"].astype(np.float32)
-        self.exponent = float(arrays["exponent"][0])
-        weight = np.float32(self.exponent * self.params.temperature)
-        self._heard = dataset.counts > 0
-        self._bias = np.full(self.n_tracks, -np.inf, np.float32)
-        self._bias[self._heard] = weight * np.log(dataset.counts[self._heard], dtype=np.float32)
+        self._read(dataset)
+        self._serve(arrays)
 
     def _scores(self, queries: Queries) -> np.ndarray:
-        seeds = queries.matrix(self.n_tracks)
-        scores = unit(seeds @ self._folds) @ self._targets.T
-        scores += self._bias
-        scores[seeds @ self._heard == 0] = -np.inf
+        rows = self._columns.rows(queries)
+        known = np.flatnonzero(np.diff(rows.indptr))
+        cosines = unit(rows[known] @ self._folds) @ self._targets.T
+        scores = np.full((len(queries), self.n_tracks), -np.inf, np.float32)
+        scores[np.ix_(known, self._columns.tracks)] = cosines + self._bias
         return scores
 
     def seed_contributions(self, seeds: np.ndarray, ids: np.ndarray) -> np.ndarray:
@@ -134,13 +154,14 @@ class LightGCN(RetrievalModel):
         0 for seeds and tracks that no playlist holds; the part of popularity is divided evenly
         among the seeds.
         """
-        known, there = self._heard[seeds], self._heard[ids]
+        sources, columns = self._columns.track_column[seeds], self._columns.track_column[ids]
+        known, there = sources >= 0, columns >= 0
         contributions = np.zeros((len(seeds), len(ids)), np.float32)
         if known.any():
-            vectors = self._folds[seeds[known]]
+            vectors = self._folds[sources[known]]
             query = np.linalg.norm(vectors.sum(axis=0))
-            targets = self._targets[ids[there]]
-            bias = self._bias[ids[there]] / len(vectors)
+            targets = self._targets[columns[there]]
+            bias = self._bias[columns[there]] / len(vectors)
             contributions[np.ix_(known, there)] = vectors / max(query, _TINY) @ targets.T + bias
         return contributions
 
@@ -157,16 +178,27 @@ def _packed(folds: np.ndarray, targets: np.ndarray, exponent: float) -> dict[str
 class Training:
     """Base vectors of a graph's nodes, and what moves them.
 
+    Parameters
+    ----------
+    rows : sparse array, shape (n_playlists, n_columns)
+        Values of the edges, tracks first; every playlist holds a track.
+    n_tracks : int
+    params : LightGCN.Params
+    seed : int
+
     Attributes
     ----------
-    base : float32 array, shape (n_tracks + n_playlists, vector_size)
-        Tracks first.
+    base : float32 array, shape (n_columns + n_playlists, vector_size)
+        Columns first.
     """
 
-    def __init__(self, playlists: Playlists, params: LightGCN.Params, seed: int) -> None:
-        self._held, self._params = incidence(playlists), params
-        self._adjacency = adjacency(self._held)
-        self._shares = sparse.diags_array(inverse_root(playlists.lengths) ** 2) @ self._held
+    def __init__(
+        self, rows: sparse.csr_array, n_tracks: int, params: LightGCN.Params, seed: int
+    ) -> None:
+        self._rows, self._held, self._params = rows, rows[:, :n_tracks], params
+        self._adjacency = adjacency(rows)
+        lengths = np.diff(self._held.indptr)
+        self._shares = sparse.diags_array(inverse_root(lengths) ** 2) @ self._held
         self._weights = layer_weights(params.layers, params.base_weight)
         self._random = np.random.default_rng(seed)
         size = (self._adjacency.shape[0], params.vector_size)
@@ -188,29 +220,29 @@ class Training:
         batch, self._order = np.split(self._order, [self._params.batch])
         entries = self._held.indices
         drawn = entries[self._random.integers(len(entries), size=self._params.negatives)]
-        return Sample(batch, self._shares[batch], *np.unique(drawn, return_counts=True))
+        nodes = self._rows.shape[1] + batch
+        return Sample(nodes, self._shares[batch], *np.unique(drawn, return_counts=True))
 
     def serving(self) -> tuple[np.ndarray, np.ndarray]:
         """What answers queries.
 
         Returns
         -------
-        folds : float32 array, shape (n_tracks, vector_size)
-            What each track adds to the final vector of a new playlist, times the square root of
-            the playlist's length; 0 for tracks that no playlist holds.
-        targets : float32 array, same shape
+        folds : float32 array, shape (n_columns, vector_size)
+            What each column adds to the final vector of a new playlist, for a value of 1, times
+            the square root of the playlist's degree.
+        targets : float32 array, shape (n_tracks, vector_size)
             Final vectors of the tracks, scaled to length 1.
         """
-        n_tracks = self._held.shape[1]
+        n_columns, n_tracks = self._rows.shape[1], self._held.shape[1]
         layer = self.base
         targets = self._weights[0] * layer[:n_tracks]
-        folds = np.zeros_like(targets)
+        folds = np.zeros_like(layer[:n_columns])
         for weight in self._weights[1:]:
-            folds += weight * layer[:n_tracks]
+            folds += weight * layer[:n_columns]
             layer = self._adjacency @ layer
             targets += weight * layer[:n_tracks]
-        counts = np.bincount(self._held.indices, minlength=n_tracks)
-        folds *= inverse_root(counts)[:, None]
+        folds *= inverse_root(self._rows.sum(axis=0))[:, None]
         return folds, unit(targets)
 
 
@@ -221,6 +253,7 @@ class Sample:
     Attributes
     ----------
     playlists : int array, shape (n,)
+        Their nodes.
     own : sparse array, shape (n, n_tracks)
         1 / length where a playlist holds a track.
     drawn : int array, shape (m,)
@@ -235,23 +268,21 @@ class Sample:
     times: np.ndarray
 
 
-def adjacency(held: sparse.csr_array) -> sparse.csr_array:
+def adjacency(rows: sparse.csr_array) -> sparse.csr_array:
     """The graph's edges, each over the square roots of the degrees of both ends.
 
     Parameters
     ----------
-    held : sparse array, shape (n_playlists, n_tracks)
-        Ones where a playlist holds a track.
+    rows : sparse array, shape (n_playlists, n_columns)
+        Values of the edges; a degree is their sum.
 
     Returns
     -------
-    sparse float32 array, shape (n_tracks + n_playlists, same)
-        Symmetric; tracks are the first rows and columns.
+    sparse float32 array, shape (n_columns + n_playlists, same)
+        Symmetric; columns are the first nodes.
     """
-    lengths = np.diff(held.indptr)
-    counts = np.bincount(held.indices, minlength=held.shape[1])
-    edges = np.repeat(inverse_root(lengths), lengths) * inverse_root(counts)[held.indices]
-    edges = sparse.csr_array((edges, held.indices, held.indptr), held.shape)
+    left, right = (sparse.diags_array(inverse_root(rows.sum(axis=axis))) for axis in (1, 0))
+    edges = left @ rows @ right
     return sparse.csr_array(sparse.block_array([[None, edges.T], [edges, None]], format="csr"))
 
 
@@ -294,7 +325,7 @@ def softmax_loss(
 
     Parameters
     ----------
-    vectors : float array, shape (n_tracks + n_playlists, d)
+    vectors : float array, shape (n_nodes, d)
         Final vectors, tracks first.
     sample : Sample
     temperature : float
@@ -307,9 +338,8 @@ def softmax_loss(
     norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), _TINY)
     units = vectors / norms
     n_tracks = sample.own.shape[1]
-    rows = n_tracks + sample.playlists
-    scale = 1 / (temperature * len(rows))
-    queries, drawn = units[rows], units[sample.drawn]
+    scale = 1 / (temperature * len(sample.playlists))
+    queries, drawn = units[sample.playlists], units[sample.drawn]
     own = sample.own @ units[:n_tracks]
 
     chances = queries @ drawn.T
@@ -324,7 +354,7 @@ def softmax_loss(
     gradient = np.zeros_like(vectors)
     gradient[sample.drawn] = chances.T @ queries
     gradient[:n_tracks] -= sample.own.T @ (scale * queries)
-    gradient[rows] = chances @ drawn - scale * own
+    gradient[sample.playlists] = chances @ drawn - scale * own
     gradient -= (gradient * units).sum(axis=1, keepdims=True) * units
     return float(loss), gradient / norms
 

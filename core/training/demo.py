@@ -3,7 +3,9 @@
 `python -m core.training.demo` writes data/demo anew.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from core.dataset.build import Provenance, build
 from core.dataset.dataset import Dataset
@@ -15,8 +17,15 @@ from core.training.train import train
 from core.workspace import DEMO, atomic_folder
 
 PLAYLISTS, TRACKS, HOLDOUT = 4_000, 12_000, 400
-SETTINGS = {"item_knn": {"neighbours": 100}}
-"""Half the usual table of similar tracks, so that the demo stays under 15 MB."""
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "als": {"factors": 48},
+    "item_knn": {"neighbours": 30},
+    "lightgcn": {"vector_size": 32},
+    "titles": {"factors": 16},
+    "track2vec": {"vector_size": 48},
+    "two_tower": {"dimensions": 48},
+}
+"""Smaller models than the usual, so that the demo stays under 15 MB."""
 
 
 def build_demo(

@@ -186,6 +186,15 @@ def test_hidden_tracks_that_training_lacks_stay_hidden(make_dataset):
     assert lost in [*parts.test.hidden[0], *parts.test.queries.seeds[0]]
 
 
+def test_validation_playlists_can_be_kept_apart_from_other_tests(mixed):
+    others = {row for seed in (1, 2) for row in split(mixed, 40, seed).test.rows.tolist()}
+    plain = split(mixed, 40, seed=0, validation=30)
+    apart = split(mixed, 40, seed=0, validation=30, apart=(1, 2))
+    assert others & set(plain.validation.rows.tolist())
+    assert not others & set(apart.validation.rows.tolist())
+    assert same(plain.test, apart.test)
+
+
 @pytest.mark.parametrize(
     ("holdout", "validation", "sentence"),
     [

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from core.retrieval import factorization
 from core.retrieval.base import Queries
-from core.retrieval.factorization import Columns, Factorization
+from core.retrieval.factorization import Factorization
 from tests.conftest import style_of
 
 QUICK = {"factors": 16, "alpha": 20.0, "regularization": 0.5}
@@ -44,26 +44,6 @@ def band(make_dataset):
     titles = ["rainy day"] * 6 + ["gym"] * 6 + [None, "gym"]
     dataset = make_dataset(playlists, titles, tracks)
     return dataset.select(np.arange(len(playlists) - 1))
-
-
-def test_a_row_holds_tracks_artists_and_words(band):
-    columns = Columns(band, artist_weight=0.3, title_weight=0.5)
-    a0, a1, unheard, nobody = ids(band, "a0", "a1", "unheard", "nobody")
-    seeds = [np.array([a0, a1, unheard, nobody]), np.empty(0, int)]
-    rows = columns.rows(Queries(seeds, ["Gym, gym & RAINY whatever", None])).toarray()
-    n_tracks = len(columns.tracks)
-    n_artists = columns.artists_of.shape[1]
-    assert set(columns.tracks) == set(np.flatnonzero(band.counts))
-    assert n_artists == 7  # first, second, c0, c1, d0, d1 and e, but not third
-    assert rows.shape == (2, n_tracks + n_artists + 3)
-    np.testing.assert_array_equal(
-        np.flatnonzero(rows[0, :n_tracks]), np.sort(columns.track_column[[a0, a1]])
-    )
-    np.testing.assert_array_equal(np.unique(rows[0, :n_tracks]), [0, 1])
-    artists = rows[0, n_tracks : n_tracks + n_artists]
-    np.testing.assert_allclose(artists[artists > 0], [0.3 * np.sqrt(3)], rtol=1e-6)
-    np.testing.assert_allclose(rows[0, -3:], [0.5, 0, 0.5])  # rainy, day, gym
-    assert not rows[1].any()
 
 
 @pytest.mark.parametrize("side", [{}, PLAIN])
