@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from core.dataset.dataset import Dataset
 from core.explore.examples import examples
@@ -16,6 +16,7 @@ from tests.browser.conftest import CHROMIUM, FLAGS, REPOSITORY, SIZES, serving
 
 PAGES = ("continuation", "map", "popularity", "comparison", "library")
 THEMES = ("light", "dark")
+LOADED_MS = 60_000
 DRAWN_MS = 6_000
 
 
@@ -37,6 +38,7 @@ def take(browser: Browser, address: str, page: str, size: str, theme: str, folde
     path = "" if page == "continuation" else page
     tab.goto(f"{address}/{path}?{query()}")
     tab.get_by_role("heading").first.wait_for()
+    expect(tab.get_by_test_id("stSkeleton")).to_have_count(0, timeout=LOADED_MS)
     tab.wait_for_timeout(DRAWN_MS)
     tab.screenshot(path=folder / f"{page}-{size}-{theme}.png")
     context.close()
