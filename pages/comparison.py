@@ -79,7 +79,9 @@ def page() -> None:
         if board is not None:
             _about(version, board)
             _verdict(board)
-            _views(version, board)
+            # One block, so that what follows keeps its place whichever view is shown.
+            with st.container():
+                _views(version, board)
             _download(version, board)
 
 
@@ -125,7 +127,8 @@ def _about(version: Version, board: Leaderboard) -> None:
         f"“{plain(board.dataset)}” were hidden, in "
         f"{len(board.playlists)} categories, and every model, fitted on the other "
         f"{board.training_playlists:,}, had to find them. In brackets and as whiskers: 95 % "
-        "intervals over playlists; differences are paired, on the same playlists."
+        "intervals over playlists; differences are paired, on the same playlists. Tracks that only "
+        "the hidden playlists hold are struck from every list."
     )
 
 

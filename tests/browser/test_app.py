@@ -215,6 +215,7 @@ def test_every_view_of_the_leaderboard(server, open_tab, size, theme):
         overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert overflow <= 0
     expect(page.get_by_text("No end of these scales")).to_be_visible()
+    expect(page.get_by_role("button", name="CSV", exact=True)).to_have_count(1)
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV", exact=True).click()
     with download.value.path().open(encoding="utf-8", newline="") as file:
