@@ -13,6 +13,7 @@ from core.bench.contenders import Contender
 from core.evaluation.challenge import CATEGORIES
 from core.evaluation.leaderboard import LABELS
 from core.evaluation.metrics import Figure, Figures, with_intervals
+from core.evaluation.verdict import clearly_dearer
 from core.workspace import write_json
 
 METRICS = ("r_precision", "ndcg", "clicks")
@@ -23,8 +24,6 @@ FUSION_LABEL = "Fusion of all"
 
 _RESAMPLES = 1_000
 _WIDTH = 100
-_DEARER, _DEARER_S = 1.25, 1.0
-"""Costs nearer to each other than this factor, or this many seconds, are taken for equal."""
 _FIT_S, _PEAK_MB, _ALONE_MS = 300, 2_000, 30
 """What a model of ours may need at most on a laptop."""
 
@@ -390,8 +389,7 @@ def _not_worth(
         better = [
             other
             for other in single
-            if row.cost > _DEARER * other.cost
-            and row.cost - other.cost > _DEARER_S
+            if clearly_dearer(row.cost, other.cost)
             and set(_sides(pooled[other.name].against(pooled[row.name])).values()) == {1}
         ]
         if better:

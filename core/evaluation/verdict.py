@@ -60,8 +60,11 @@ def losses(board: Leaderboard) -> list[Loss]:
 
 def _clearly_cheaper(one: Row, other: Row) -> bool:
     cheap, dear = cost(one), cost(other)
-    if cheap is None or dear is None:
-        return False
+    return cheap is not None and dear is not None and clearly_dearer(dear, cheap)
+
+
+def clearly_dearer(dear: float, cheap: float) -> bool:
+    """Whether one cost is above another by more than measuring twice would be."""
     return dear > _DEARER * cheap and dear - cheap > _SECONDS
 
 

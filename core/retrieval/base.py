@@ -18,6 +18,8 @@ from core.workspace import load_arrays, read_json, save_arrays, write_json
 CHUNK_SCORES = 16_000_000
 """Scores held at once: a batch is answered in chunks of this many floats (64 MB)."""
 
+TINY = np.finfo(np.float32).tiny
+"""What lengths are at least, where they divide."""
 _PART = 32
 """Scores of which only the largest is looked at first when the best are searched."""
 
@@ -332,3 +334,8 @@ def _stack(rows: list[tuple[np.ndarray, np.ndarray]], k: int) -> Recommendations
         ids[row, : len(tracks)] = tracks
         scores[row, : len(tracks)] = values
     return Recommendations(ids, scores)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows scaled to length 1; zeros stay."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), TINY)

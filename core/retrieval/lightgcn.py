@@ -7,7 +7,7 @@ from scipy import sparse
 
 from core.dataset.dataset import Dataset
 from core.progress import Progress
-from core.retrieval.base import Queries, RetrievalModel
+from core.retrieval.base import TINY, Queries, RetrievalModel, unit
 from core.retrieval.columns import Columns
 from core.retrieval.validation import hit_share, set_aside
 
@@ -162,7 +162,7 @@ class LightGCN(RetrievalModel):
             query = np.linalg.norm(vectors.sum(axis=0))
             targets = self._targets[columns[there]]
             bias = self._bias[columns[there]] / len(vectors)
-            contributions[np.ix_(known, there)] = vectors / max(query, _TINY) @ targets.T + bias
+            contributions[np.ix_(known, there)] = vectors / max(query, TINY) @ targets.T + bias
         return contributions
 
 
@@ -335,7 +335,7 @@ def softmax_loss(
     loss : float
     gradient : float array like `vectors`
     """
-    norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), _TINY)
+    norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), TINY)
     units = vectors / norms
     n_tracks = sample.own.shape[1]
     scale = 1 / (temperature * len(sample.playlists))
@@ -375,15 +375,7 @@ class _Adam:
         values -= np.float32(rate) * self._mean / (np.sqrt(self._square) + np.float32(1e-8))
 
 
-_TINY = np.finfo(np.float32).tiny
-
-
 def inverse_root(degrees: np.ndarray) -> np.ndarray:
     """1 / sqrt(degree), float32; 0 of 0."""
     roots = np.sqrt(degrees, dtype=np.float32)
     return np.divide(1, roots, out=np.zeros_like(roots), where=roots > 0)
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1; zeros stay."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), _TINY)

@@ -11,7 +11,7 @@ from scipy import sparse
 from core.dataset.dataset import Dataset
 from core.dataset.text import normalise
 from core.progress import Progress
-from core.retrieval.base import Queries, RetrievalModel
+from core.retrieval.base import Queries, RetrievalModel, unit
 from core.retrieval.neighbours import (
     artist_counts,
     artist_vectors,
@@ -102,7 +102,7 @@ class Titles(RetrievalModel):
         known = _Known(normalise(dataset.playlists.titles))
         state = {
             "ngram_factors": _regress(known, factors, self.params.ridge, progress),
-            "playlist_factors": _unit(factors).astype(np.float16),
+            "playlist_factors": unit(factors).astype(np.float16),
             "named_share": _named_shares(_Names(dataset, counts), known, counts),
         }
         self._restore(state, dataset)
@@ -164,7 +164,7 @@ class Titles(RetrievalModel):
 
     def _factor_votes(self, vectors: sparse.csr_array, answered: np.ndarray) -> sparse.csr_array:
         """Votes of playlists by their factors for the titles that get an answer."""
-        factors = _unit(vectors @ self._ngram_factors) * answered[:, None]
+        factors = unit(vectors @ self._ngram_factors) * answered[:, None]
         cosine = sparse.csr_array(np.maximum(factors @ self._playlist_factors.T, 0))
         near = keep_nearest(cosine, self.params.neighbours)
         near.data = self.params.factor_weight * near.data**self.params.factor_power
@@ -281,11 +281,6 @@ def _regress(known: _Known, factors: np.ndarray, ridge: float, progress: Progres
         for column in progress.track(range(factors.shape[1]), "Learning title factors"):
             solution[:, column] = lsmr(rows, targets[:, column], sqrt(ridge), maxiter=100)[0]
     return solution
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1 where they are not zero."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
 
 
 def _runs(text: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from core.dataset.dataset import Dataset, Playlists
 from core.progress import Progress
-from core.retrieval.base import Queries, RetrievalModel
+from core.retrieval.base import TINY, Queries, RetrievalModel, unit
 
 if TYPE_CHECKING:
     from gensim.models import Word2Vec
@@ -145,7 +145,7 @@ class Track2Vec(RetrievalModel):
         self._row[self._tracks] = np.arange(len(self._tracks))
         vectors, bias = self._inputs.astype(np.float32), np.float32(0)
         if self.params.score == "cosine":
-            vectors = _unit(vectors)
+            vectors = unit(vectors)
         else:
             vectors = np.hstack([vectors, self._outputs], dtype=np.float32)
             bias = np.float32(self.params.bias)
@@ -171,7 +171,7 @@ class Track2Vec(RetrievalModel):
     def _scale(self, sums: np.ndarray, n_seeds: np.ndarray) -> np.ndarray:
         """What sums of seeds' targets are divided by, shape (len(sums), 1)."""
         if self.params.score == "cosine":
-            return np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), _TINY)
+            return np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), TINY)
         return n_seeds[:, None].astype(np.float32)
 
     def _sources(self, targets: np.ndarray) -> np.ndarray:
@@ -207,7 +207,7 @@ class Track2Vec(RetrievalModel):
         power = np.einsum("sd,de,se->s", sources, square, sources, optimize=True)
         variance = power - (sources @ mean) ** 2
         # Scores that are all alike have a variance of rounding errors, which must not blow up.
-        deviation = np.sqrt(np.maximum(variance, 1e-6 * power + _TINY))
+        deviation = np.sqrt(np.maximum(variance, 1e-6 * power + TINY))
         sources *= (_SHARPNESS / deviation)[:, None]
         return np.exp(sources @ (self._targets[tracks] - mean).T)
 
@@ -265,7 +265,6 @@ DEFAULTS = Track2Vec.Params(
 )
 """gensim's own settings, as a known tutorial has them: what tuning is measured against."""
 
-_TINY = np.finfo(np.float32).tiny
 
 _SHARPNESS = 0.5
 """How far merged answers go from the seeds' mean towards their maximum."""
@@ -285,8 +284,3 @@ class _Sentences:
             tracks = self._playlists[row].tolist()
             for start in range(0, len(tracks), _LONGEST):
                 yield tracks[start : start + _LONGEST]
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1; zeros stay."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), _TINY)

@@ -168,7 +168,7 @@ def test_the_best_single_model_meets_the_best_peer_of_another_family(planted):
 
 
 def test_a_model_that_a_cheaper_one_beats_everywhere_is_not_worth_its_cost(planted, monkeypatch):
-    monkeypatch.setattr("core.bench.report._DEARER_S", 0.0)
+    monkeypatch.setattr("core.evaluation.verdict._SECONDS", 0.0)
     report = quality(planted, [contender(Slow), GOOD], [], HOLDOUT, SEEDS, isolated=False)
     (said,) = [line for line in report.verdicts if "not worth its cost" in line]
     assert said.startswith(
