@@ -64,6 +64,8 @@ class ItemKNN(RetrievalModel):
         # these numbers: they fall with popularity in the whole dataset, and would tell a training
         # split what is held out.
         order = np.random.default_rng(seed).permutation(self.n_tracks).astype(np.int32)
+        # The library fails where the last rows of a matrix are empty: unheard tracks come first.
+        order = order[np.argsort(dataset.counts[order] > 0, kind="stable")]
         number = np.argsort(order).astype(np.int32)
         held = incidence(dataset.playlists)
         lengths = dataset.playlists.lengths

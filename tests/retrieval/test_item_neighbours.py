@@ -97,3 +97,10 @@ def test_ids_do_not_decide_between_equally_similar_tracks(make_dataset):
     dataset = make_dataset([[f"{track:03}" for track in range(400)]])
     similar = item_knn(dataset, neighbours=50)._state()["similar"]
     assert 150 < similar.mean() < 250
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_tracks_that_no_playlist_of_the_view_holds_are_no_obstacle(dataset, seed):
+    """Whatever the order that the seed draws: the library fails where empty rows come last."""
+    model = ItemKNN().fit(dataset.select(np.array([2])), seed)
+    assert model.recommend(Queries.single(ids(dataset, "d")), 10).ids[0, 0] == ids(dataset, "e")
