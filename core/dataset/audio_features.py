@@ -25,12 +25,12 @@ from core.dataset.tables import (
     faults,
     literal,
     no_glob,
-    number,
     number_text,
     open_table,
     sentences,
     stage,
     text,
+    value,
     year_text,
 )
 from core.errors import SegueError
@@ -42,11 +42,12 @@ _IDENTITY: dict[str, tuple[str, ...]] = {
     "title": ("track_name", "title", "name", "track", "song"),
     "artist": ("track_artist", "artist_name", "artist", "artists", "artist_names"),
 }
-_NUMBERS: dict[str, tuple[str, ...]] = {
+_VALUES: dict[str, tuple[str, ...]] = {
     **{name: (name,) for name in AUDIO_FEATURES},
     "duration_ms": ("duration_ms",),
     "year": ("year", "release_year", "release_date", "track_album_release_date"),
     "popularity": ("popularity", "track_popularity"),
+    "explicit": ("explicit", "is_explicit", "track_explicit"),
 }
 _GENRE: dict[str, tuple[str, ...]] = {"genre": ("genre", "track_genre", "playlist_genre")}
 
@@ -85,9 +86,10 @@ def join_features(dataset: Dataset, path: Path, progress: Progress = SILENT) -> 
     """Add the table's features to the dataset's tracks.
 
     A row found by id replaces the features that it knows; a row found by title and first artist
-    only fills gaps, as do genre, year, popularity and duration always. The title must be the same
-    version's, for a live take has other features than its studio recording. Strings in number
-    columns, numbers out of range and repeated ids (the first is kept) are counted.
+    only fills gaps, as do genre, year, popularity, duration and the explicit flag always. The
+    title must be the same version's, for a live take has other features than its studio
+    recording. Text that is no number or flag, numbers out of range and repeated ids (the first is
+    kept) are counted.
 
     One rename replaces `tracks.parquet`, and the provenance is within that file; the manifest's
     list "features" is then copied from it. A crash leaves all or nothing of the join, at worst
@@ -100,7 +102,7 @@ def join_features(dataset: Dataset, path: Path, progress: Progress = SILENT) -> 
     path : Path
         CSV (UTF-8, comma, semicolon or tab) or Parquet. Columns in upper or lower case: track_id,
         id, uri or url; track_name, title or name with artist, artist_name or artists; the
-        features; genre, year or release_date, popularity, duration_ms.
+        features; genre, year or release_date, popularity, duration_ms, explicit (true or false).
 
     Returns
     -------
@@ -144,7 +146,7 @@ def provenance(folder: Path) -> list[dict[str, Any]]:
 
 def _recognise(table: Table) -> dict[str, str]:
     """Field to column; see `join_features` for what is needed."""
-    columns = table.find(_IDENTITY | _NUMBERS | _GENRE)
+    columns = table.find(_IDENTITY | _VALUES | _GENRE)
     if "uri" not in columns and not {"title", "artist"} <= columns.keys():
         raise SegueError(
             f'{table.name}: tracks need an id ("track_id", "uri") or a title and an artist '
@@ -177,7 +179,7 @@ def _load(connection: duckdb.DuckDBPyConnection, table: Table, columns: dict[str
         elif ours == "year":
             sql = year_text(theirs)
         else:
-            sql = number_text(theirs) if ours in _NUMBERS else text(theirs)
+            sql = number_text(theirs) if ours in _VALUES else text(theirs)
         fields.append(f"{sql} AS {ours}")
     fields += [f"NULL::VARCHAR AS {name}" for name in _IDENTITY if name not in columns]
     connection.execute(
@@ -192,9 +194,9 @@ def _problems(
     """Count what is skipped; the first rows of each kind as examples."""
     report = CleaningReport()
     report.rows = count(connection, "raw")
-    numbers = [field for field in columns if field in _NUMBERS]
+    values = [field for field in columns if field in _VALUES]
     found = connection.execute(
-        f"""SELECT kind, field, count(*), min(row) FROM ({faults(numbers, "raw")})
+        f"""SELECT kind, field, count(*), min(row) FROM ({faults(values, "raw")})
         GROUP BY kind, field ORDER BY kind"""
     ).fetchall()
     found += connection.execute(
@@ -234,13 +236,16 @@ def _find(connection: duckdb.DuckDBPyConnection, tracks: Path) -> tuple[int, int
 
 
 def _tracks(path: Path) -> str:
-    return f"read_parquet({literal(no_glob(path))}, file_row_number = true)"
+    """SQL: the tracks table, with the columns that a folder was written without, all null."""
+    fields = ", ".join(f"NULL::{TRACK_SQL_TYPES[name]} AS {name}" for name in _VALUES | _GENRE)
+    return f"""(FROM read_parquet({literal(no_glob(path))}, file_row_number = true)
+        UNION ALL BY NAME SELECT {fields} WHERE false)"""
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, tracks: Path, names: Sequence[str]) -> None:
     """Fill the table `merged`: every track's features, and what else the table knows, by id."""
     values = ", ".join(
-        f"{number(name) if name in _NUMBERS else name}::{TRACK_SQL_TYPES[name]} AS {name}"
+        f"{value(name) if name in _VALUES else name}::{TRACK_SQL_TYPES[name]} AS {name}"
         for name in names
     )
     connection.execute(

@@ -398,7 +398,7 @@ def _number_tracks(stage: _Stage, kept: np.ndarray, report: CleaningReport) -> N
 def _write(stage: _Stage, kept: np.ndarray, folder: Path) -> dict[str, int]:
     """Write tables and arrays; the counts for the manifest."""
     stage.database.register("keeping", pa.table({"kept": kept, "playlist": np.arange(len(kept))}))
-    descriptive = ", ".join(("year", "popularity", "genre", *AUDIO_FEATURES))
+    descriptive = ", ".join(("year", "popularity", "genre", "explicit", *AUDIO_FEATURES))
     tables = {
         "playlists": """SELECT source_id, title, followers, modified, length
             FROM playlists JOIN keeping USING (playlist) WHERE kept ORDER BY playlist""",

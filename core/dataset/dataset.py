@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import sparse
 
-from core.dataset.schema import AUDIO_FEATURES, VERSION
+from core.dataset.schema import AUDIO_FEATURES, TRACK_FIELDS, VERSION
 from core.errors import SegueError
 from core.workspace import load_array, read_json
 
@@ -110,9 +110,10 @@ class Dataset:
         return load_array(self.folder / "arrays" / f"{name}.npy")
 
     def _table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """A table, or those of these columns that it has."""
         path = self.folder / f"{name}.parquet"
         try:
-            return pq.read_table(path, columns=columns, memory_map=True)
+            return pq.ParquetFile(path, memory_map=True).read(columns=columns)
         except (OSError, pa.ArrowException) as error:
             raise SegueError(f"{path} is damaged ({error}); import it again.") from error
 
@@ -161,9 +162,16 @@ class Dataset:
         return {}
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """One column of the tracks table by id, e.g. "title"; see the schema for names."""
+        """One column of the tracks table by id, e.g. "title"; see the schema for names.
+
+        A field of the schema that the folder was written without is null throughout.
+        """
         if name not in self._columns:
-            self._columns[name] = self._table("tracks", [name])[name].combine_chunks()
+            table = self._table("tracks", [name])
+            if name not in table.column_names and name in TRACK_FIELDS.names:
+                nulls = pa.nulls(self.n_tracks, TRACK_FIELDS.field(name).type)
+                table = pa.table({name: nulls})
+            self._columns[name] = table[name].combine_chunks()
         return self._columns[name]
 
     def values(self, name: str, ids: Sequence[int] | np.ndarray) -> list[Any]:
@@ -179,6 +187,16 @@ class Dataset:
         table = self._table("tracks", list(AUDIO_FEATURES))
         columns = [table[name].to_numpy().astype(np.float32) for name in AUDIO_FEATURES]
         return np.stack(columns, axis=1)
+
+    @cached_property
+    def year(self) -> np.ndarray:
+        """Year of release of each track, float32, shape (n_tracks,), NaN where unknown."""
+        return self.column("year").cast(pa.float32()).to_numpy(zero_copy_only=False)
+
+    @cached_property
+    def explicit(self) -> np.ndarray:
+        """Whether each track is known to be explicit, bool, shape (n_tracks,)."""
+        return self.column("explicit").fill_null(False).to_numpy(zero_copy_only=False)
 
     @cached_property
     def _uri_order(self) -> np.ndarray:

@@ -52,10 +52,15 @@ TRACK_FIELDS = pa.schema(
         ("year", pa.int32()),
         ("popularity", pa.float32()),
         ("genre", pa.string()),
+        ("explicit", pa.bool_()),
         *_AUDIO,
     ]
 )
-"""What a source may know of a track. Identity: the uri, else title and artist together."""
+"""What a source may know of a track. Identity: the uri, else title and artist together.
+
+`explicit`: whether the words are marked as explicit. Folders written before the column was added
+lack it; `Dataset.column` answers nulls.
+"""
 
 BATCH_PLAYLISTS = pa.schema(
     [
@@ -70,6 +75,12 @@ BATCH_PLAYLISTS = pa.schema(
 BATCH_ENTRIES = pa.schema([("playlist", pa.int32()), ("position", pa.int32()), *TRACK_FIELDS])
 """A batch's entries; `playlist` is a row of the batch's playlists."""
 
-_SQL = {"string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "float": "FLOAT"}
+_SQL = {
+    "string": "VARCHAR",
+    "int64": "BIGINT",
+    "int32": "INTEGER",
+    "float": "FLOAT",
+    "bool": "BOOLEAN",
+}
 TRACK_SQL_TYPES = {field.name: _SQL[str(field.type)] for field in TRACK_FIELDS}
 """DuckDB's type of each track field."""

@@ -39,6 +39,9 @@ RANGES = {
 }
 """What each number may be, as SQL; units as in `schema.AUDIO_FEATURES`, popularity in percent."""
 
+FLAGS = frozenset({"explicit"})
+"""Fields that are true or false: true and false, yes and no, 1 and 0, and their first letters."""
+
 TRACK_URI = r"""
 CREATE TEMP MACRO track_uri(x) AS
     'spotify:track:' || nullif(regexp_extract(trim(x), '^(?:spotify:track:|'
@@ -226,8 +229,24 @@ def year_text(column: str) -> str:
 
 def number(field: str) -> str:
     """SQL: the value of the text column `field` where it is a number in range, else null."""
-    value = f"TRY_CAST({quoted(field)} AS DOUBLE)"
-    return f"CASE WHEN {value} {RANGES[field]} THEN {value} END"
+    cast = f"TRY_CAST({quoted(field)} AS DOUBLE)"
+    return f"CASE WHEN {cast} {RANGES[field]} THEN {cast} END"
+
+
+def value(field: str) -> str:
+    """SQL: what the text column `field` says where that is a number in range or a flag, or null."""
+    if field in FLAGS:
+        return f"TRY_CAST({quoted(field)} AS BOOLEAN)"
+    return number(field)
+
+
+def _fault(field: str) -> str:
+    """SQL: what is wrong with a text that is no value of a field."""
+    if field in FLAGS:
+        return f"'{field} is neither true nor false, now unknown'"
+    return f"""CASE WHEN TRY_CAST({quoted(field)} AS DOUBLE) IS NULL
+        THEN '{field} is not a number, now unknown'
+        ELSE '{field} is out of range, now unknown' END"""
 
 
 def faults(fields: Iterable[str], table: str) -> str:
@@ -236,7 +255,7 @@ def faults(fields: Iterable[str], table: str) -> str:
     Parameters
     ----------
     fields : iterable of str
-        Columns of `table` with the text of numbers, named as in `RANGES`.
+        Columns of `table` with the text of numbers and flags, named as in `RANGES` and `FLAGS`.
     table : str
         Has a column `row` as well.
 
@@ -246,10 +265,8 @@ def faults(fields: Iterable[str], table: str) -> str:
         A query of `row`, `field`, `kind`.
     """
     each = " UNION ALL ".join(
-        f"""SELECT row, '{field}' AS field, CASE WHEN TRY_CAST({quoted(field)} AS DOUBLE) IS NULL
-            THEN '{field} is not a number, now unknown'
-            ELSE '{field} is out of range, now unknown' END AS kind
-        FROM {table} WHERE {quoted(field)} IS NOT NULL AND {number(field)} IS NULL"""
+        f"""SELECT row, '{field}' AS field, {_fault(field)} AS kind
+        FROM {table} WHERE {quoted(field)} IS NOT NULL AND {value(field)} IS NULL"""
         for field in fields
     )
     return each or "SELECT NULL::BIGINT AS row, NULL AS field, NULL AS kind WHERE false"

@@ -110,6 +110,31 @@ def test_bad_values_are_unknown_and_counted_with_row_and_field(dataset, table, f
     assert column(joined, other)[2] == 0.5
 
 
+def explicit(dataset):
+    return dataset.values("explicit", [0, 1, 2])
+
+
+def test_explicit_fills_gaps_and_what_is_no_flag_is_counted(dataset, table):
+    first = table("id,energy,Explicit\nt:b,0.5,TRUE\nt:c,0.5,maybe\n")
+    (change,) = join_features(dataset, first).problems["changes"]
+    assert change["what"] == "explicit is neither true nor false, now unknown"
+    assert change["examples"] == ["features.csv, row 2, Explicit"]
+    assert explicit(Dataset(dataset.folder)) == [None, True, None]
+    join_features(dataset, table("id,energy,is_explicit\nt:b,0.5,false\nt:c,0.5,0\n"))
+    assert explicit(Dataset(dataset.folder)) == [None, True, False]
+
+
+def test_a_dataset_written_without_the_flag_gets_it(dataset, table):
+    tracks = dataset.folder / "tracks.parquet"
+    before = pq.read_table(tracks)
+    pq.write_table(before.drop_columns(["explicit"]), tracks)
+    join_features(dataset, table("id,energy,explicit\nt:c,0.5,yes\n"))
+    joined = Dataset(dataset.folder)
+    assert explicit(joined) == [None, None, True]
+    assert joined.audio[2, ENERGY] == 0.5
+    assert set(pq.read_schema(tracks).names) == set(before.schema.names)
+
+
 @pytest.mark.parametrize("missing", ["", "NA", "nan", "null", " "])
 def test_missing_values_are_no_problem(dataset, table, missing):
     report = join_features(dataset, table(f"id,energy\nt:b,{missing}\n"))

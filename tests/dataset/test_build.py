@@ -133,6 +133,31 @@ def test_the_first_batch_is_believed_and_fills_its_own_gaps(tmp_path):
     assert np.isnan(dataset.audio[0, 0])
 
 
+def test_years_and_explicit_flags_say_what_is_missing(tmp_path):
+    rows = [
+        entry(0, 0, uri="a", year=1999, explicit=True),
+        entry(0, 1, uri="b", explicit=False),
+        entry(0, 2, uri="c", year=2020),
+    ]
+    dataset, _ = built(tmp_path, batch_from_rows([{}], rows))
+    assert dataset.values("explicit", [0, 1, 2]) == [True, False, None]
+    np.testing.assert_array_equal(dataset.explicit, [True, False, False])
+    np.testing.assert_array_equal(dataset.year, np.array([1999, np.nan, 2020], np.float32))
+    assert (dataset.explicit.dtype, dataset.year.dtype) == (np.bool_, np.float32)
+
+
+def test_a_folder_written_without_a_field_has_nulls_for_it(tmp_path):
+    dataset, _ = built(
+        tmp_path, batch_from_rows([{}], [entry(0, i, uri=uri) for i, uri in enumerate("ab")])
+    )
+    tracks = dataset.folder / "tracks.parquet"
+    pq.write_table(pq.read_table(tracks).drop_columns(["explicit"]), tracks)
+    assert dataset.values("explicit", [1, 0]) == [None, None]
+    np.testing.assert_array_equal(dataset.explicit, [False, False])
+    with pytest.raises(KeyError):
+        dataset.column("colour")
+
+
 def test_look_up_by_uri(tmp_path):
     names = ["b", "a", "é", "Z", "日本"]
     rows = [entry(0, i, uri=uri) for i, uri in enumerate(names)]

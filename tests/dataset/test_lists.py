@@ -176,6 +176,18 @@ def test_durations(header, value, expected):
     )
 
 
+def test_explicit_is_true_false_or_unknown(tmp_path):
+    values = ["true", "FALSE", "", "1", "no", "maybe"]
+    rows = [f"t{row},x,{value}" for row, value in enumerate(values)]
+    text = "\n".join(["Track Name,Artist Name(s),Explicit", *rows])
+    playlist = only(parse_text(text))
+    assert [track.explicit for track in playlist.tracks] == [True, False, None, True, False, None]
+    assert [p.where for p in playlist.problems] == ["pasted text, line 7, explicit"]
+    (tmp_path / "a.csv").write_text(text)
+    (batch,) = read([tmp_path / "a.csv"])
+    assert batch.entries["explicit"].to_pylist() == [True, False, None, True, False, None]
+
+
 def test_a_playlist_column_makes_several_playlists_in_order_of_appearance():
     text = "playlist,title,artist\nB,b1,x\nA,a1,x\nB,b2,x\n"
     playlists = parse_text(text)

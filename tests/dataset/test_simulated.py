@@ -250,6 +250,11 @@ def test_plain_facts_are_plausible(world):
     popularity = world.catalogue.popularity(world.tracks)
     assert 0 <= popularity.min() < popularity.max() <= 100
     assert np.corrcoef(popularity, np.log(world.catalogue.rate))[0, 1] > 0.8
+    explicit = world.catalogue.explicit(world.tracks)
+    assert explicit[world.style == STYLE_NAMES.index("drill")].mean() > 0.6
+    assert explicit[world.style == STYLE_NAMES.index("indie folk")].mean() < 0.1
+    assert not explicit[world.style == STYLE_NAMES.index("ambient")].mean() > 0.03
+    assert 0.05 < explicit.mean() < 0.3
     gaps = world.catalogue.missing(world.tracks)
     assert all(0.001 < gap.mean() < 0.2 for gap in gaps.values())
 

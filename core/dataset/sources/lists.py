@@ -51,6 +51,7 @@ _COLUMNS = {
     "artist": ("artist name s", "artist name", "track artist", "artist s", "artist", "artists"),
     "album": ("album name", "album title", "album"),
     "duration": ("track duration ms", "duration ms", "duration", "length", "time"),
+    "explicit": ("explicit", "is explicit", "track explicit"),
     "playlist": ("playlist name", "playlist title", "playlist"),
 }
 """Headers in lower case with signs as spaces; earlier ones are preferred."""
@@ -70,6 +71,8 @@ _OTHER_LINK = re.compile(r"\bspotify\.(?:com|link)/|\bspotify:[a-z]+:", re.I)
 _CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?:\.\d+)?")
 _EXTINF = re.compile(r'#EXTINF:\s*(-?[\d.]*)[^,"]*(?:"[^"]*"[^,"]*)*,(.*)', re.I)
 
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
 _NOTHING = 'give each track as "Artist - Title" or as a Spotify track link'
 
 
@@ -86,6 +89,8 @@ class ListedTrack:
     duration_ms : int or None
     line : int
         Where it stands: the line of the text, or the number of the track in a JSPF file.
+    explicit : bool or None
+        As a CSV's column says.
     """
 
     uri: str | None
@@ -94,6 +99,7 @@ class ListedTrack:
     album: str | None
     duration_ms: int | None
     line: int
+    explicit: bool | None = None
 
 
 @dataclass
@@ -201,6 +207,7 @@ class _BatchRows:
                 "artist": track.artist,
                 "album": track.album,
                 "duration_ms": track.duration_ms,
+                "explicit": track.explicit,
             }
             for position, track in enumerate(playlist.tracks)
         )
@@ -348,6 +355,7 @@ class _Playlist:
         album: str | None = None,
         duration: str | float | None = None,
         in_ms: bool = True,
+        explicit: str = "",
     ) -> None:
         """Add a track if it can be identified; for `duration` see `_milliseconds`."""
         title, artist, album = _tidy(title), _tidy(artist), _tidy(album)
@@ -360,7 +368,10 @@ class _Playlist:
         except ValueError:
             duration_ms = None
             self.problem("duration is not a time, now unknown", line, "duration")
-        self.listed.tracks.append(ListedTrack(uri, title, artist, album, duration_ms, line))
+        flag = _FLAGS.get(explicit.lower())
+        if explicit and flag is None:
+            self.problem("explicit is neither true nor false, now unknown", line, "explicit")
+        self.listed.tracks.append(ListedTrack(uri, title, artist, album, duration_ms, line, flag))
 
 
 def _tidy(text: str | None) -> str | None:
@@ -639,6 +650,7 @@ def _add_row(playlist: _Playlist, line: int, cells: dict[str, str], in_ms: bool)
         cells.get("album"),
         cells.get("duration"),
         in_ms,
+        cells.get("explicit", ""),
     )
 
 

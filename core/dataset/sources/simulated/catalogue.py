@@ -334,6 +334,17 @@ class Catalogue:
         level = np.log1p(self.rate[tracks]) / np.log1p(self.rate.max())
         return np.clip(np.rint(92 * level**1.3 + 5 * self.noise.normal("hype", tracks)), 0, 100)
 
+    def explicit(self, tracks: np.ndarray) -> np.ndarray:
+        """Whether the words are explicit, bool: more often the more a style speaks.
+
+        Versions of a song are alike but for radio edits, which are clean.
+        """
+        style = self.style[self.artist[tracks]]
+        sung = 1 - _INSTRUMENTAL[style]
+        share = sung / (1 + np.exp(-20 * (_SPEECH[style] - 0.2)))
+        marked = self.noise.uniform("explicit", self.root[tracks]) < share
+        return marked & (self.version(tracks) != VERSIONS.index("radio edit"))
+
     def duration(self, tracks: np.ndarray) -> np.ndarray:
         """Milliseconds, int64: lognormal around 3:40, longer without a voice, shorter on radio."""
         style = self.style[self.artist[tracks]]
@@ -354,6 +365,7 @@ class Catalogue:
             "genre": 0.12,
             "year": 0.04,
             "popularity": 0.03,
+            "explicit": 0.05,
             "album": 0.02,
             "duration_ms": 0.01,
         }

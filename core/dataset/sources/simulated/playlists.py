@@ -347,6 +347,7 @@ class Listeners:
             "duration_ms": catalogue.duration(tracks),
             "year": catalogue.year(tracks),
             "popularity": catalogue.popularity(tracks),
+            "explicit": catalogue.explicit(tracks),
             **catalogue.audio(tracks),
         }
         columns |= {name: pa.array(values) for name, values in numbers.items()}
