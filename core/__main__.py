@@ -2,17 +2,21 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from core.errors import SegueError
 from core.progress import Progress, on_terminal
 from core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from core.ranking.ranker import Standing
 
 app = typer.Typer(
     help="Segue: what should play next?",
@@ -24,6 +28,10 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Option("--dataset", help="Dataset of the workspace.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Model = Annotated[
+    str | None,
+    typer.Option(help="ranker, fusion, or a model's name; by default the first there is."),
+]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 
 
@@ -163,8 +171,9 @@ def train(
 ) -> None:
     """Fit models on a dataset, and compute its map."""
     from core.dataset.library import open_dataset, open_writable
+    from core.ranking.ranker import RANKER
     from core.retrieval import MODELS
-    from core.training.train import chosen_models
+    from core.training.train import chosen_models, missing_packages
     from core.training.train import train as train_models
 
     names = chosen_models(models)
@@ -177,8 +186,8 @@ def train(
         return
     rows = [[card.model, f"{card.seconds:.1f} s", f"{card.peak_mb:.0f} MB"] for card in trained]
     _table(["model", "fit", "peak memory"], rows)
-    for name, model in MODELS.items() if models == "all" else ():
-        if missing := model.missing_packages():
+    for name in (*MODELS, RANKER) if models == "all" else ():
+        if missing := missing_packages(name):
             _say(
                 f"{name} is left out: this machine lacks {' and '.join(missing)}; run "
                 "`pip install -r requirements-train.txt`."
@@ -213,17 +222,23 @@ def evaluate(
 ) -> None:
     """Measure every trained model, refitted, on held-out playlists in ten categories."""
     from core.dataset.library import open_dataset, open_writable
+    from core.evaluation.dials import render as render_dials
     from core.evaluation.leaderboard import render
-    from core.training.evaluate import evaluate_models, store_leaderboard
+    from core.training.evaluate import evaluate_models, store_evaluation
 
-    opened = open_dataset(_State.workspace, dataset)
+    open_dataset(_State.workspace, dataset)
     with _reported() as progress:
-        board = evaluate_models(opened, holdout, seed, on_validation=validation, progress=progress)
+        opened = open_writable(_State.workspace, dataset)
+        found = evaluate_models(opened, holdout, seed, on_validation=validation, progress=progress)
     if not validation:
-        store_leaderboard(open_writable(_State.workspace, dataset), board)
+        store_evaluation(opened, found)
     if json_path:
-        board.save(json_path)
-    _say(render(board))
+        found.board.save(json_path)
+    _say(render(found.board))
+    if found.standing:
+        _say("\nThe ranker on the playlists that it was judged on, R-precision:")
+        _table(*_standing_table(found.standing))
+    _say(f"\n{render_dials(found.dials)}")
 
 
 @app.command()
@@ -293,7 +308,7 @@ def submit(
     dataset: Name,
     challenge: Annotated[Path, typer.Argument(help="The challenge's JSON file.")],
     out: Annotated[Path, typer.Argument(help="CSV to write.")],
-    model: Annotated[str, typer.Option(help="fusion, or a model's name.")] = "fusion",
+    model: Model = None,
     team: Annotated[str, typer.Option(help="Name in the first row.")] = "segue",
     email: Annotated[str, typer.Option(help="Address in the first row.")] = "segue@example.org",
 ) -> None:
@@ -318,25 +333,28 @@ def continue_(
     ] = None,
     title: Annotated[str | None, typer.Option(help="The playlist's title.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=500, help="Tracks to add.")] = 20,
-    model: Annotated[str, typer.Option(help="fusion, or a model's name.")] = "fusion",
+    model: Model = None,
+    why: Annotated[bool, typer.Option("--why", help="Also say why, track by track.")] = False,
     as_json: Json = False,
 ) -> None:
     """Say what plays next."""
     from core.dataset.library import open_dataset
     from core.dataset.matching import Matcher
     from core.dataset.sources.lists import parse_text
-    from core.recommender import Recommender
-    from core.training.train import load_models
+    from core.reasons import as_json as reasons_as_json
+    from core.reasons import explain, sentences
+    from core.training.train import load_recommender
 
     opened = open_dataset(_State.workspace, dataset)
     listed = parse_text("\n".join(seed_track)) if seed_track else []
     report = Matcher(opened).match([track for playlist in listed for track in playlist.tracks])
-    recommender = Recommender(opened, load_models(opened))
+    recommender = load_recommender(opened)
     missing = [row.listed for row in report.rows if row.track < 0]
     found = recommender.continue_playlist(
         report.tracks, title, k, model=model, unknown=len(missing)
     )
     columns = {name: opened.values(name, found.tracks) for name in ("title", "artist_name", "uri")}
+    reasons = explain(recommender, report.tracks, title, found.tracks, model=model) if why else None
     if as_json:
         _print_json(
             {
@@ -346,6 +364,7 @@ def continue_(
                 "tracks": [
                     {"rank": i + 1, "score": float(found.scores[i])}
                     | {name: values[i] for name, values in columns.items()}
+                    | ({"why": reasons_as_json(reasons, i)} if reasons else {})
                     for i in range(len(found.tracks))
                 ],
             }
@@ -361,7 +380,8 @@ def continue_(
         [str(i + 1), columns["artist_name"][i] or "?", columns["title"][i] or "?"]
         for i in range(len(found.tracks))
     ]
-    _table(["", "artist", "title"], rows)
+    below = [sentences(reasons, i) for i in range(len(rows))] if reasons else ()
+    _table(["", "artist", "title"], rows, below)
 
 
 bench = typer.Typer(
@@ -436,20 +456,25 @@ def bench_quality(
     seeds: Annotated[str, typer.Option(help="Of the splits and the models: a,b,…")] = "0,1,2",
     models: Annotated[str, typer.Option(help="a,b,… or all")] = "all",
     peers: Annotated[str, typer.Option(help="a,b,… or all or none")] = "all",
+    ablations: Annotated[
+        bool, typer.Option(help="Also measure what each part of the ranker brings.")
+    ] = False,
     json_path: Annotated[Path | None, typer.Option("--json", help="Also write this file.")] = None,
 ) -> None:
-    """Measure every model beside the peers of its family; an interrupted run goes on."""
-    from core.bench.contenders import our_contenders, peer_contenders
+    """Measure every model, the ranker and their peers; an interrupted run goes on."""
+    from core.bench.contenders import our_contenders, our_ranker, peer_contenders
     from core.bench.quality import parse_seeds, stored_quality
     from core.bench.report import render
     from core.dataset.library import open_dataset, open_writable
 
-    chosen = our_contenders(models), peer_contenders(peers)
+    chosen, ranker = (our_contenders(models), peer_contenders(peers)), our_ranker(models)
     numbers = parse_seeds(seeds)
     open_dataset(_State.workspace, dataset)
     with _reported() as progress:
         opened = open_writable(_State.workspace, dataset)
-        report = stored_quality(opened, *chosen, holdout, numbers, progress)
+        report = stored_quality(
+            opened, *chosen, holdout, numbers, progress, ranker=ranker, ablations=ablations
+        )
     if json_path:
         report.save(json_path)
     _say(render(report))
@@ -461,6 +486,26 @@ def _show_figures(name: str, figures: dict[str, float]) -> None:
 
 def _figure(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def _standing_table(standing: "Mapping[str, Standing]") -> tuple[list[str], list[list[str]]]:
+    """Header and rows: what the ranker gains on each route, and whether it answers there."""
+    rows = [
+        [
+            label,
+            f"{one.playlists:,}",
+            one.single,
+            _interval(one.against_single),
+            _interval(one.against_blend),
+            "the ranker" if one.proven else "the fusion",
+        ]
+        for label, one in standing.items()
+    ]
+    return ["queries", "playlists", "best single", "to it", "to the fusion", "answers"], rows
+
+
+def _interval(figure: tuple[float, float, float]) -> str:
+    return f"{figure[0]:+.3f} [{figure[1]:+.3f}, {figure[2]:+.3f}]"
 
 
 def _show_manifest(manifest: dict[str, Any], as_json: bool) -> None:
@@ -483,15 +528,19 @@ def _say_changes(changes: Sequence[dict[str, Any]]) -> None:
         _say(f"  {change['what']}: {change['count']:,}{example}")
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as their widest cell; nothing is cut."""
+def _table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[Sequence[str]] = ()
+) -> None:
+    """Columns as wide as their widest cell; nothing is cut. Lines `below` a row are indented."""
     if not rows:
         _say("None yet.")
         return
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
+    for row, lines in zip_longest((header, *rows), ((), *below), fillvalue=()):
         cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
         _say("  ".join(cells).rstrip())
+        for line in lines:
+            _say(f"    {line}")
 
 
 def run() -> None:

@@ -7,17 +7,23 @@ import numpy as np
 
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
-from core.ordering import Dials, filter_candidates, order
-from core.ranking.fusion import fuse, weights
-from core.retrieval.base import Queries, Recommendations, RetrievalModel
+from core.ordering import Dials, filter_candidates, order, sequence
+from core.ranking.candidates import Candidates, heard, pool
+from core.ranking.features import Features
+from core.ranking.fusion import blend, weights
+from core.ranking.ranker import RANKER, Ranker, mixed
+from core.ranking.routes import ROUTES, route
+from core.retrieval.base import Queries, Recommendations, RetrievalModel, unit
 
 CANDIDATES = 1000
 """Candidates a model proposes for a query."""
 FUSION = "fusion"
-"""Name of the answer in which all models take part."""
+"""Name of the answer in which all models take part and their rankings are fused."""
 _POOL = 20
 """How many popular tracks are looked at for each that a list lacks."""
 _NEAREST = ("track2vec", "item_knn")
+_VARIETY = ("als", "track2vec", "lightgcn", "two_tower")
+"""Models whose vectors say how alike two tracks are, the first that there is."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,8 @@ class Continuation:
     tracks : int32 array, shape (n,)
         Track ids, first to last.
     scores : float32 array, shape (n,)
-        Fusion or model score; 0 for tracks that only complete the list. Not a probability, and
-        not always falling: dials and completion change the order.
+        Score of the ranker, the fusion or the model; 0 for tracks that only complete the list. Not
+        a probability, and not always falling: dials and completion change the order.
     ranks : mapping of model name to int32 array, shape (n,)
         Place of each track among the model's candidates, from 1; 0 where it proposed it not.
     closest : int32 array, shape (n,)
@@ -46,6 +52,27 @@ class Continuation:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """Stages 1 and 3 of a batch, laid open.
+
+    Attributes
+    ----------
+    candidates : Candidates
+    scores : float64 array, shape (len(candidates),)
+        As `Recommender.scored` gives them.
+    ranked : bool array, shape (n_queries,)
+        Whether the scores of a query are the ranker's.
+    weights : sequence of n_queries mappings of model name to weight
+        Of the blend that the other scores are.
+    """
+
+    candidates: Candidates
+    scores: np.ndarray
+    ranked: np.ndarray
+    weights: Sequence[Mapping[str, float]]
+
+
 class Recommender:
     """Continues playlists with the models trained on a dataset.
 
@@ -54,6 +81,10 @@ class Recommender:
     dataset : Dataset
         The view that the models were fitted on.
     models : mapping of name to RetrievalModel
+    ranker : Ranker, optional
+        Trained on answers of these models; it answers by default.
+    notes : sequence of str
+        What every answer by default is to say besides, such as why there is no ranker.
 
     Raises
     ------
@@ -61,7 +92,13 @@ class Recommender:
         If there is no model.
     """
 
-    def __init__(self, dataset: Dataset, models: Mapping[str, RetrievalModel]) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        models: Mapping[str, RetrievalModel],
+        ranker: Ranker | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
         if not models:
             raise SegueError(
                 f"No model is trained on the dataset {dataset.name!r}: run "
@@ -69,31 +106,40 @@ class Recommender:
             )
         self.dataset = dataset
         self.models = dict(models)
+        self.ranker = ranker
+        self.notes = tuple(notes)
+        if ranker:
+            self._features = Features(dataset, self.models, ranker.sources)
+
+    @property
+    def features(self) -> Features | None:
+        """What the ranker sees of candidates; None where there is no ranker."""
+        return self._features if self.ranker else None
 
     @property
     def choices(self) -> list[str]:
-        """What `model` may name: the fusion of all, or one model."""
-        return [FUSION, *self.models]
+        """What `model` may name, the default first: the ranker, the fusion, or one model."""
+        return [*([RANKER] if self.ranker else []), FUSION, *self.models]
 
-    def taking_part(self, model: str, n_seeds: int) -> Mapping[str, float]:
-        """Weight of each model that takes part in an answer to a query of so many seeds.
+    def require_choice(self, model: str | None) -> str:
+        """The name itself if it is one of `choices`; the default for None.
 
         Raises
         ------
         SegueError
             If there is no such model.
         """
-        if model == FUSION:
-            return weights(n_seeds, self.models)
-        if model not in self.models:
+        if model is None:
+            return self.choices[0]
+        if model not in self.choices:
             raise SegueError(
                 f"There is no model {model!r} on {self.dataset.name!r}; there are "
                 f"{', '.join(self.choices)}."
             )
-        return {model: 1.0}
+        return model
 
     def recommend(
-        self, queries: Queries, k: int, model: str = FUSION, dials: Dials | None = None
+        self, queries: Queries, k: int, model: str | None = None, dials: Dials | None = None
     ) -> Recommendations:
         """Continue a batch of playlists with exactly k tracks each, if there are as many.
 
@@ -101,8 +147,8 @@ class Recommender:
         ----------
         queries : Queries
         k : int
-        model : str
-            One of `choices`.
+        model : str, optional
+            One of `choices`, by default the first.
         dials : Dials, optional
 
         Returns
@@ -110,13 +156,47 @@ class Recommender:
         Recommendations
             Scores are the places counted from the end, because completion has no score.
         """
-        answers = self._retrieve(queries, model, k)
+        scored = self.scored(queries, model, k)
         ids = np.full((len(queries), k), -1, np.int32)
-        for row, seeds in enumerate(queries.seeds):
-            tracks, _ = self._rank(answers, row, seeds, _NOTHING, model, dials or Dials(), k)
+        for row, ((candidates, scores), seeds) in enumerate(
+            zip(scored, queries.seeds, strict=True)
+        ):
+            tracks, _ = self._ordered(candidates, scores, seeds, _NOTHING, dials or Dials(), k)
             ids[row, : len(tracks)] = tracks
         places = np.broadcast_to(np.arange(k, 0, -1, dtype=np.float32), ids.shape)
         return Recommendations(ids, np.where(ids >= 0, places, -np.inf).astype(np.float32))
+
+    def scored(
+        self, queries: Queries, model: str | None = None, k: int = CANDIDATES
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Stages 1 and 3 for a batch: candidates of each query and their scores.
+
+        Parameters
+        ----------
+        queries : Queries
+        model : str, optional
+            One of `choices`, by default the first.
+        k : int
+            Tracks that will be shown.
+
+        Returns
+        -------
+        list of (int32 array, float64 array), shapes (n,)
+            Track ids in no order, and positive scores, comparable within a query.
+        """
+        name = self.require_choice(model)
+        if not len(queries):
+            return []
+        candidates, scores = self._scores(queries, self._answers(queries, name, k), name)
+        ends = candidates.indptr[1:-1]
+        return list(zip(np.split(candidates.tracks, ends), np.split(scores, ends), strict=True))
+
+    def judged(self, queries: Queries, model: str | None = None, k: int = CANDIDATES) -> Judgement:
+        """What `scored` gives for the same parameters, with what says why."""
+        name = self.require_choice(model)
+        candidates, scores = self._scores(queries, self._answers(queries, name, k), name)
+        ranked = self._ranked(queries) & (name == RANKER)
+        return Judgement(candidates, scores, ranked, self._weights(queries, name))
 
     def continue_playlist(
         self,
@@ -124,7 +204,7 @@ class Recommender:
         title: str | None = None,
         k: int = 20,
         *,
-        model: str = FUSION,
+        model: str | None = None,
         dials: Dials | None = None,
         dislikes: Sequence[int] | np.ndarray = (),
         unknown: int = 0,
@@ -137,8 +217,8 @@ class Recommender:
         title : str or None
         k : int
             Length of the continuation.
-        model : str
-            One of `choices`.
+        model : str, optional
+            One of `choices`, by default the first.
         dials : Dials, optional
         dislikes : sequence of track ids
             Not to be shown, nor their other versions.
@@ -149,64 +229,138 @@ class Recommender:
         -------
         Continuation
         """
+        name = self.require_choice(model)
         known = np.asarray(seeds, np.int32)
         queries = Queries.single(known, title or None)
-        answers = self._retrieve(queries, model, k)
+        answers = self._answers(queries, name, k)
+        candidates, scores = self._scores(queries, answers, name)
         barred = np.asarray(dislikes, np.int32)
-        tracks, scores = self._rank(answers, 0, known, barred, model, dials or Dials(), k)
+        tracks, shown = self._ordered(candidates.tracks, scores, known, barred, dials or Dials(), k)
+        notes = self._notes(queries, answers, unknown, int((shown == 0).sum()))
+        if model is None:
+            notes += self.notes
+        if name == RANKER and len(queries.titles[0] or known) and not self._ranked(queries)[0]:
+            like = ROUTES[route(queries)[0]].label
+            notes += (
+                f"The ranker is not proven better than the best single model for {like}: the "
+                "models are fused instead.",
+            )
         return Continuation(
             tracks,
-            scores,
-            {name: _places(answer.ids[0], tracks) for name, answer in answers.items()},
+            shown,
+            {source: _places(answer.ids[0], tracks) for source, answer in answers.items()},
             self._closest(known, tracks, answers),
-            self._notes(queries, answers, unknown, int((scores == 0).sum())),
+            notes,
         )
 
-    def _retrieve(self, queries: Queries, model: str, k: int) -> dict[str, Recommendations]:
-        """Candidates of every model that takes part in the answer to some query."""
-        depth = max(CANDIDATES, 2 * k)
-        names = {
-            name for n in np.unique(queries.lengths) for name in self.taking_part(model, int(n))
+    def _ranked(self, queries: Queries) -> np.ndarray:
+        """Which queries the ranker answers, where it is asked: those it is proven for; bool."""
+        if not self.ranker:
+            return np.zeros(len(queries), bool)
+        said = np.array([bool(title) for title in queries.titles], bool) | (queries.lengths > 0)
+        return said & self.ranker.proven[route(queries)]
+
+    def _weights(self, queries: Queries, model: str) -> list[Mapping[str, float]]:
+        """Weight of each model in the blend of each query."""
+        if model not in (RANKER, FUSION):
+            return [{model: 1.0}] * len(queries)
+        retrieving = [name for name, one in self.models.items() if one.retrieves] or self.models
+        return [weights(length, retrieving) for length in queries.lengths.tolist()]
+
+    def _answers(self, queries: Queries, model: str, k: int) -> dict[str, Recommendations]:
+        """Stage 1: candidates of every model that takes part in the answer to some query."""
+        ranked = self._ranked(queries) if model == RANKER else np.zeros(len(queries), bool)
+        wanted = {
+            name
+            for row, by_model in enumerate(self._weights(queries, model))
+            if not ranked[row]
+            for name in by_model
         }
+        if self.ranker and ranked.any():
+            wanted |= set(self.ranker.sources)
+        depth = CANDIDATES if model in (RANKER, FUSION) else max(CANDIDATES, 2 * k)
         return {
-            name: model.recommend(queries, depth)
-            for name, model in self.models.items()
-            if name in names
+            name: one.recommend(queries, depth)
+            for name, one in self.models.items()
+            if name in wanted
         }
 
-    def _rank(
+    def _scores(
+        self, queries: Queries, answers: Mapping[str, Recommendations], model: str
+    ) -> tuple[Candidates, np.ndarray]:
+        """Stage 3: the pool of candidates, and their scores."""
+        by_model = self._weights(queries, model)
+        quotas = np.array(
+            [[CANDIDATES * (one.get(name, 0) > 0) for name in answers] for one in by_model]
+        ).reshape(len(queries), len(answers))
+        if model not in (RANKER, FUSION):
+            quotas[:] = max(answer.ids.shape[1] for answer in answers.values())
+        ranked = self._ranked(queries) if model == RANKER else np.zeros(len(queries), bool)
+        if self.ranker and ranked.any():
+            quotas[ranked] = self.ranker.quotas_of(queries, list(answers))[ranked]
+            answers = heard(answers, self.dataset.counts, ranked)
+        candidates = pool(answers, quotas, self.dataset.n_tracks)
+        scores = blend(candidates, by_model)
+        if self.ranker and ranked.any():
+            rows, mine = np.flatnonzero(ranked), ranked[candidates.rows]
+            asked, some = queries.take(rows), candidates.take(rows)
+            grown = self.ranker.score(self._features.values(asked, some))
+            mix = self.ranker.mix[route(asked)]
+            scores[mine] = _positive(mixed(grown, scores[mine], some.indptr, mix))
+        return candidates, scores
+
+    def _ordered(
         self,
-        answers: Mapping[str, Recommendations],
-        row: int,
+        candidates: np.ndarray,
+        scores: np.ndarray,
         seeds: np.ndarray,
         dislikes: np.ndarray,
-        model: str,
         dials: Dials,
         k: int,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Stages 2 to 4 for one query, completed with popular tracks of score 0."""
-        candidates, scores = fuse(answers, row, self.taking_part(model, len(seeds)))
+        """Stages 2 and 4 for one query, completed with popular tracks of score 0."""
         allowed = filter_candidates(candidates, seeds, dislikes, self.dataset, dials)
         candidates, scores = candidates[allowed], scores[allowed]
-        best = order(candidates, scores, self.dataset, dials)
+        vectors = self.vectors() if dials.variety else None
+        if vectors is not None:
+            vectors = unit(vectors[candidates].astype(np.float32))
+        best = order(candidates, scores, self.dataset, dials, vectors, k)
         tracks, scores = candidates[best][:k], scores[best][:k].astype(np.float32)
         if len(tracks) < k:
             tracks = self._complete(tracks, seeds, dislikes, dials, k)
             scores = np.pad(scores, (0, len(tracks) - len(scores)))
+        if dials.smooth:
+            places = sequence(tracks, self.dataset, int(seeds[-1]) if len(seeds) else None)
+            tracks, scores = tracks[places], scores[places]
         return tracks, scores
+
+    def vectors(self) -> np.ndarray | None:
+        """What says how alike tracks are, (n_tracks, d); None where no model knows.
+
+        The less the angle between two rows the more alike; zeros where unknown.
+        """
+        for name in _VARIETY:
+            vectors = self.models[name].track_vectors() if name in self.models else None
+            if vectors is not None:
+                return vectors
+        return None
 
     def _complete(
         self, tracks: np.ndarray, seeds: np.ndarray, dislikes: np.ndarray, dials: Dials, k: int
     ) -> np.ndarray:
-        """Append popular tracks under the same rules, and without rules where these are too few."""
+        """Append popular tracks under the same rules, and under the bars where these are too few.
+
+        What is barred stays out, so that the list may end early.
+        """
         popular = self.dataset.by_popularity
-        for rules in (dials, Dials(one_version=False)):
-            pool = popular[: _POOL * k] if rules is dials else popular
-            pool = pool[~np.isin(pool, tracks)]
-            pool = pool[filter_candidates(pool, seeds, dislikes, self.dataset, rules)]
-            merged = np.concatenate([tracks, pool])
+        for rules in (dials, dials.only_bars()):
+            fresh = popular[: _POOL * k] if rules is dials else popular
+            fresh = fresh[~np.isin(fresh, tracks)]
+            fresh = fresh[filter_candidates(fresh, seeds, dislikes, self.dataset, rules)]
+            merged = np.concatenate([tracks, fresh])
             places = np.arange(len(merged), 0, -1.0)
-            tracks = merged[order(merged, places, self.dataset, replace(rules, popularity=0))][:k]
+            as_scored = replace(rules, popularity=0, variety=0)
+            tracks = merged[order(merged, places, self.dataset, as_scored)][:k]
             if len(tracks) == k:
                 break
         return tracks.astype(np.int32)
@@ -250,6 +404,11 @@ class Recommender:
 
 
 _NOTHING = np.empty(0, np.int32)
+
+
+def _positive(scores: np.ndarray) -> np.ndarray:
+    """The logistic function: the same order, above 0."""
+    return 1 / (1 + np.exp(-scores))
 
 
 def _places(candidates: np.ndarray, tracks: np.ndarray) -> np.ndarray:

@@ -11,8 +11,9 @@ import streamlit as st
 
 from core.dataset.library import AUTO, SOURCES, import_dataset, open_writable
 from core.errors import SegueError
+from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
-from core.training.train import train, trainable
+from core.training.train import chosen_models, missing_packages, train
 from core.workspace import Workspace, checked_name
 from pages import session
 from pages.session import Version
@@ -148,7 +149,7 @@ def _models(version: Version) -> None:
     if cards:
         st.dataframe(
             {
-                "Model": [MODELS[card.model].label for card in cards],
+                "Model": [session.model_label(card.model) for card in cards],
                 "Fit (s)": [card.seconds for card in cards],
                 "Peak memory (MB)": [card.peak_mb for card in cards],
                 "Settings": [
@@ -156,7 +157,7 @@ def _models(version: Version) -> None:
                     for card in cards
                 ],
                 "Trained (UTC)": [card.trained[:16].replace("T", " ") for card in cards],
-                "Published as": [MODELS[card.model].source for card in cards],
+                "Published as": [session.source_of(card.model) for card in cards],
             },
             hide_index=True,
             alt="Trained models",
@@ -167,11 +168,11 @@ def _models(version: Version) -> None:
         "Train again, fast" if cards else "Train, fast", type="secondary" if cards else "primary"
     ):
         _train(version.name)
-    for model in MODELS.values():
-        if missing := model.missing_packages():
+    for name in (*MODELS, RANKER):
+        if missing := missing_packages(name):
             st.caption(
-                f"{model.label} is left out: this machine lacks {' and '.join(missing)} "
-                "(`pip install -r requirements-train.txt`)."
+                f"{session.model_label(name)} is left out: this machine lacks "
+                f"{' and '.join(missing)} (`pip install -r requirements-train.txt`)."
             )
     st.caption("Fast settings take seconds to minutes. For the best ones, on the command line:")
     st.code(f"python -m core train --dataset {version.name}", language="bash")
@@ -185,7 +186,7 @@ def _models(version: Version) -> None:
 
 def _train(name: str) -> None:
     with sentences(), _progress() as progress:
-        names = trainable()
+        names = chosen_models("all")
         train(open_writable(Workspace(), name), names, "fast", progress=progress)
         st.toast(f"{len(names)} models are trained on “{plain(name)}”.")
         st.rerun()

@@ -22,10 +22,11 @@ from core.errors import SegueError
 from core.explore.examples import Example, examples
 from core.explore.standing import Standing
 from core.ordering import Dials
+from core.ranking.ranker import LABEL, RANKER, SOURCE
 from core.recommender import FUSION, Continuation, Recommender
 from core.retrieval import MODELS
 from core.training.maps import TrackMap, load_map
-from core.training.train import Card, load_models
+from core.training.train import Card, load_recommender
 from core.training.train import cards as cards_of
 from core.workspace import Workspace
 
@@ -36,6 +37,8 @@ PER_ARTIST = (1, 2, 3, 5, 0)
 POPULARITY = tuple(step / 4 for step in range(-4, 5))
 MOST_SEEDS = 500
 MOST_LETTERS = 200
+DEFAULT = ""
+"""The model of a request that names none: the ranker where it is trained, else the fusion."""
 FUSION_LABEL = "All models, fused"
 
 
@@ -60,7 +63,7 @@ class Request:
     """
 
     dataset: str = ""
-    model: str = FUSION
+    model: str = DEFAULT
     k: int = 20
     per_artist: int = 0
     one_version: bool = True
@@ -164,11 +167,15 @@ def start() -> None:
 
 
 def settle_model() -> None:
-    """Let all models answer where the one that is asked for is not trained."""
+    """Let the default answer where the model that is asked for is not trained."""
     request = request_now()
     if request.model not in choices(version()):
-        _say(f"No model “{request.model}” is trained on “{request.dataset}”; all models answer.")
-        _replace(model=FUSION)
+        if request.model not in (FUSION, RANKER):
+            _say(
+                f"No model “{request.model}” is trained on “{request.dataset}”; "
+                f"{default_label(version())} answers."
+            )
+        _replace(model=DEFAULT)
 
 
 def write_link() -> None:
@@ -293,14 +300,21 @@ def cards(version: Version) -> list[Card]:
 
 
 def choices(version: Version) -> list[str]:
-    """Names that may answer: all models together, or each."""
-    return [FUSION, *(card.model for card in cards(version))]
+    """Names that may answer: the default, the fusion where that is another, or each model."""
+    trained = [card.model for card in cards(version)]
+    fused = [FUSION] if RANKER in trained else []
+    return [DEFAULT, *fused, *(name for name in trained if name != RANKER)]
+
+
+def default_label(version: Version) -> str:
+    """What a person calls the default answer."""
+    ranked = any(card.model == RANKER for card in cards(version))
+    return LABEL if ranked else FUSION_LABEL
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading models")
 def recommender(version: Version) -> Recommender:
-    opened = dataset(version)
-    return Recommender(opened, load_models(opened))
+    return load_recommender(dataset(version))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -393,7 +407,7 @@ def _continuation(
         seeds.ids,
         title.strip() or None,
         k,
-        model=model,
+        model=model or None,
         dials=dials,
         dislikes=dislikes,
         unknown=len(seeds.missing),
@@ -412,4 +426,11 @@ def names(version: Version, tracks: Sequence[int] | np.ndarray) -> list[str]:
 
 def model_label(model: str) -> str:
     """What a person calls a model."""
-    return FUSION_LABEL if model == FUSION else MODELS[model].label
+    if model == DEFAULT:
+        return default_label(version())
+    return {FUSION: FUSION_LABEL, RANKER: LABEL}.get(model) or MODELS[model].label
+
+
+def source_of(model: str) -> str:
+    """The publication that defines a model or the ranker."""
+    return SOURCE if model == RANKER else MODELS[model].source

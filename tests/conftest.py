@@ -1,7 +1,9 @@
 """What every test may ask for: small datasets, real data where it is there, no silent skips."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,13 @@ import pytest
 from core.dataset.build import Provenance, build
 from core.dataset.dataset import Dataset
 from core.dataset.sources.base import batch_from_rows
+from core.evaluation.challenge import Split, split
+from core.ranking.ranker import Ranker, Standing
+from core.retrieval import MODELS
+from core.retrieval.base import RetrievalModel
+from core.training import crossfit as crossfit_module
+from core.training.crossfit import CrossFit, crossfit
+from core.training.ranking import fit_ranker
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -108,3 +117,64 @@ def _styled_tracks(random: np.random.Generator) -> dict[str, dict[str, Any]]:
 def style_of(dataset: Dataset, ids: np.ndarray) -> list[int]:
     """The planted style of each track."""
     return [int(title.split("-")[0]) for title in dataset.values("title", ids)]
+
+
+SOURCES: Mapping[str, Mapping[str, Any]] = {"popularity": {}, "playlist_knn": {}, "item_knn": {}}
+SMALL = Ranker.Params(
+    pool=60, folds=2, playlists=100, masks=2, negatives=60, leaves=7, rounds=20, least=10
+)
+"""Settings of a ranker that takes two seconds on the planted playlists."""
+
+
+@contextmanager
+def in_this_process() -> Iterator[list[dict[str, Any]]]:
+    """Do the tasks of cross-fitting here, where no process has to start, and yield those done."""
+    done = []
+
+    def answers(_, tasks, jobs):
+        for task in tasks:
+            yield task, crossfit_module._work(task)
+            done.append(task)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crossfit_module, "answers", answers)
+        yield done
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A ranker of planted playlists, and what it was made of."""
+
+    parts: Split
+    models: Mapping[str, RetrievalModel]
+    made: CrossFit
+    ranker: Ranker
+
+
+@pytest.fixture(scope="session")
+def trained(planted: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The ranker of `SOURCES`, trained without forty held-out playlists."""
+    parts = split(planted, 40, seed=0)
+    models = {name: MODELS[name]().fit(parts.train) for name in SOURCES}
+    with in_this_process():
+        made = crossfit(parts.train, SOURCES, SMALL, tmp_path_factory.mktemp("work") / "crossfit")
+    return Trained(parts, models, made, fit_ranker(made, SMALL))
+
+
+def standing(low: float) -> Standing:
+    """Of a ranker that is 0.1 better, with an interval from `low`."""
+    return Standing(50, "playlist_knn", (0.1, low, 0.2), (0.1, low, 0.2))
+
+
+def proven_on(ranker: Ranker, labels: Sequence[str]) -> Ranker:
+    """The same ranker, proven on these routes and on no other."""
+    stands = {label: standing(0.05) for label in labels}
+    return Ranker(
+        ranker.params,
+        ranker.sources,
+        ranker.features,
+        ranker.quotas,
+        ranker.mix,
+        ranker.boosters,
+        stands,
+    )

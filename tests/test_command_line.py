@@ -86,6 +86,27 @@ def test_continue_for_a_person(workspace):
     assert said.count("Song 1") == 5
 
 
+def test_continue_says_why(workspace):
+    command = (
+        "continue",
+        "--dataset",
+        "small",
+        "-k",
+        "3",
+        "--why",
+        "--seed-track",
+        "Artist 1 7 - Song 1 7",
+    )
+    tracks = json.loads(call(workspace, *command, "--json"))["tracks"]
+    reasons = [row["why"]["sentences"] for row in tracks]
+    assert all(said[0].startswith("Proposed by ") for said in reasons)
+    assert all("Artist 1 7 - Song 1 7" in said[1] for said in reasons)
+    said = call(workspace, *command)
+    assert [line.strip() for line in said.splitlines() if line.startswith("    ")] == [
+        sentence for of_track in reasons for sentence in of_track
+    ]
+
+
 def test_continue_names_what_it_does_not_know(workspace):
     said = call(workspace, "continue", "--dataset", "small", "--seed-track", "Nobody - Nothing")
     assert "1 of 1 seeds are not in this dataset" in said

@@ -5,11 +5,16 @@ import pytest
 
 from core.errors import SegueError
 from core.ordering import Dials
-from core.recommender import FUSION, Recommender
+from core.ranking.candidates import pool
+from core.ranking.features import Features
+from core.ranking.fusion import blend, weights
+from core.ranking.ranker import RANKER, mixed
+from core.ranking.routes import ROUTES, route
+from core.recommender import CANDIDATES, FUSION, Recommender
 from core.retrieval import MODELS
-from core.retrieval.base import Queries
+from core.retrieval.base import Queries, falling
 from core.training.train import preset_params
-from tests.conftest import style_of
+from tests.conftest import SOURCES, proven_on, style_of
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +142,153 @@ def test_an_unknown_model_names_those_there_are(recommender):
 def test_no_model_says_how_to_train(planted):
     with pytest.raises(SegueError, match=r"python -m core train --dataset planted"):
         Recommender(planted, {})
+
+
+PROVEN = "5 seeds"
+
+
+@pytest.fixture(scope="module")
+def ranked(trained):
+    """A recommender whose ranker is proven for five seeds without a title, and nothing else."""
+    return Recommender(trained.parts.train, trained.models, proven_on(trained.ranker, [PROVEN]))
+
+
+@pytest.fixture(scope="module")
+def fused(trained):
+    return Recommender(trained.parts.train, trained.models)
+
+
+@pytest.fixture(scope="module")
+def asked(trained):
+    """Queries of several routes, and whether the ranker answers them."""
+    queries = trained.parts.test.queries
+    mine = np.array([ROUTES[at].label == PROVEN for at in route(queries)])
+    assert 0 < mine.sum() < len(queries)
+    return queries, mine
+
+
+def test_the_first_choice_is_the_ranker_where_there_is_one(ranked, fused):
+    assert ranked.choices == [RANKER, FUSION, *SOURCES]
+    assert fused.choices == [FUSION, *SOURCES]
+    assert ranked.require_choice(None) == RANKER
+    assert fused.require_choice(None) == FUSION
+    with pytest.raises(SegueError, match="no model 'ranker' on 'planted'; there are fusion, "):
+        fused.recommend(Queries.single([1]), 5, RANKER)
+
+
+def test_where_the_ranker_is_not_proven_the_fusion_answers(ranked, fused, asked):
+    queries, mine = asked
+    by_default, by_fusion = ranked.recommend(queries, 40).ids, fused.recommend(queries, 40).ids
+    np.testing.assert_array_equal(by_default[~mine], by_fusion[~mine])
+    assert (by_default[mine] != by_fusion[mine]).any()
+    np.testing.assert_array_equal(ranked.recommend(queries, 40, FUSION).ids, by_fusion)
+
+
+def test_where_the_ranker_is_proven_its_order_is_the_answer(ranked, trained, asked):
+    queries, mine = asked
+    queries = queries.take(np.flatnonzero(mine))
+    answers = {name: one.recommend(queries, CANDIDATES) for name, one in trained.models.items()}
+    quotas = ranked.ranker.quotas_of(queries, list(SOURCES))
+    candidates = pool(answers, quotas, ranked.dataset.n_tracks)
+    values = Features(ranked.dataset, trained.models, list(SOURCES)).values(queries, candidates)
+    weight = [weights(length, list(SOURCES)) for length in queries.lengths.tolist()]
+    mix = ranked.ranker.mix[route(queries)]
+    fused = blend(candidates, weight)
+    scores = mixed(ranked.ranker.score(values), fused, candidates.indptr, mix)
+    any_version = Dials(one_version=False)
+    found = ranked.recommend(queries, 10, dials=any_version).ids
+    for row, ids in enumerate(found):
+        part = slice(candidates.indptr[row], candidates.indptr[row + 1])
+        tracks = candidates.tracks[part]
+        best = tracks[falling(scores[part], tracks)][:10]
+        np.testing.assert_array_equal(ids[: len(best)], best)
+    tracks, scores = ranked.scored(queries)[0]
+    assert len(tracks) == candidates.indptr[1]
+    assert (scores > 0).all()
+
+
+def test_a_fallback_says_so_and_a_ranked_answer_does_not(ranked, planted):
+    seeds = seeds_of(planted, 1, 5)
+    by_ranker = ranked.continue_playlist(seeds, k=5)
+    assert not by_ranker.notes
+    for model in (None, RANKER):
+        found = ranked.continue_playlist(seeds, "style one", k=5, model=model)
+        assert found.notes[-1] == (
+            "The ranker is not proven better than the best single model for title + 5 seeds: the "
+            "models are fused instead."
+        )
+    for model in (FUSION, "item_knn"):
+        found = ranked.continue_playlist(seeds, "style one", k=5, model=model)
+        assert not any("ranker" in note for note in found.notes)
+    assert not any("ranker" in note for note in ranked.continue_playlist([], k=5).notes)
+
+
+def test_one_and_many_queries_get_the_same_ranked_answer(ranked, asked):
+    queries, _ = asked
+    batch = ranked.recommend(queries, 20)
+    for row in range(0, len(queries), 5):
+        single = ranked.continue_playlist(queries.seeds[row], queries.titles[row], k=20)
+        np.testing.assert_array_equal(batch.ids[row], single.tracks)
+
+
+def test_a_note_of_why_there_is_no_ranker_is_told_by_default_only(trained):
+    told = Recommender(trained.parts.train, trained.models, notes=("No ranker: a reason.",))
+    assert told.continue_playlist([1, 2], k=3).notes == ("No ranker: a reason.",)
+    assert told.continue_playlist([1, 2], k=3, model=FUSION).notes == ()
+
+
+@pytest.mark.parametrize("missing", [*SOURCES, "all but popularity"])
+def test_a_source_less_never_breaks_the_ranker(trained, planted, asked, missing):
+    queries, _ = asked
+    ranker = proven_on(trained.ranker, [one.label for one in ROUTES])
+    left = {
+        name: model
+        for name, model in trained.models.items()
+        if (name == "popularity" if missing.startswith("all") else name != missing)
+    }
+    recommender = Recommender(trained.parts.train, left, ranker)
+    answer = recommender.recommend(queries, 50)
+    assert all(len(set(row.tolist())) == 50 for row in answer.ids)
+    assert (answer.ids >= 0).all()
+    found = recommender.continue_playlist(seeds_of(planted, 2, 5), k=10)
+    assert len(found.tracks) == 10
+    assert found.ranks.keys() == left.keys()
+
+
+def test_a_source_that_the_ranker_does_not_know_changes_nothing_where_it_answers(
+    ranked, trained, asked
+):
+    queries, mine = asked
+    queries = queries.take(np.flatnonzero(mine))
+    more = trained.models | {"titles": MODELS["titles"]().fit(trained.parts.train)}
+    recommender = Recommender(trained.parts.train, more, ranked.ranker)
+    np.testing.assert_array_equal(
+        recommender.recommend(queries, 20).ids, ranked.recommend(queries, 20).ids
+    )
+
+
+@pytest.fixture(scope="module")
+def re_orderer(trained):
+    """A model that only re-orders another's candidates."""
+    kind = next(kind for kind in MODELS.values() if not kind.retrieves)
+    return kind().fit(trained.parts.train)
+
+
+def test_a_model_that_only_re_orders_takes_no_part_in_the_fusion(trained, fused, asked, re_orderer):
+    queries, _ = asked
+    more = Recommender(trained.parts.train, trained.models | {re_orderer.name: re_orderer})
+    np.testing.assert_array_equal(more.recommend(queries, 20).ids, fused.recommend(queries, 20).ids)
+    found = more.continue_playlist(queries.seeds[-1], k=5)
+    assert found.ranks.keys() <= set(SOURCES)
+    assert len(more.continue_playlist(queries.seeds[-1], k=5, model=re_orderer.name).tracks) == 5
+
+
+def test_a_model_that_only_re_orders_answers_where_it_is_alone(trained, planted, re_orderer):
+    alone = Recommender(trained.parts.train, {re_orderer.name: re_orderer})
+    found = alone.continue_playlist(seeds_of(planted, 2, 5), k=5)
+    assert set(style_of(planted, found.tracks)) == {2}
+
+
+def test_no_queries_get_no_answers(ranked):
+    assert ranked.recommend(Queries([], []), 5).ids.shape == (0, 5)
+    assert ranked.scored(Queries([], [])) == []

@@ -5,6 +5,7 @@ from typing import Any
 
 from core.bench.peers import PEERS, family_of
 from core.errors import SegueError
+from core.ranking.ranker import RANKER, Ranker
 from core.retrieval import MODELS
 from core.retrieval.base import RetrievalModel
 from core.training.train import chosen_models, preset_params
@@ -48,7 +49,13 @@ def our_contenders(names: str = "all", preset: str = "full") -> list[Contender]:
     return [
         Contender(name, MODELS[name].label, MODELS[name], preset_params(name, preset), family)
         for name, family in ((name, family_of(name)) for name in chosen_models(names))
+        if name != RANKER
     ]
+
+
+def our_ranker(names: str = "all", preset: str = "full") -> Ranker.Params | None:
+    """Settings of the ranker under a preset where names include it; None where they do not."""
+    return preset_params(RANKER, preset) if RANKER in chosen_models(names) else None
 
 
 def peer_contenders(names: str = "all") -> list[Contender]:

@@ -23,22 +23,36 @@ from typing import Any
 
 import numpy as np
 
-from core.bench.contenders import Contender, our_contenders, peer_contenders
-from core.bench.report import BATCH, FUSION_LABEL, QualityReport, summarise
+from core.bench import ablation
+from core.bench.contenders import Contender, our_contenders, our_ranker, peer_contenders
+from core.bench.report import BATCH, QualityReport, label_of, summarise
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
-from core.evaluation.challenge import split
+from core.evaluation.challenge import Challenge, split
 from core.evaluation.leaderboard import System, measure
 from core.evaluation.metrics import LENGTH, plain
 from core.measure import measured
 from core.progress import SILENT, Progress
+from core.ranking.ranker import RANKER, Ranker
 from core.recommender import FUSION, Recommender
-from core.retrieval.base import Queries
+from core.retrieval.base import Queries, RetrievalModel
+from core.training.crossfit import CrossFit, crossfit
+from core.training.ranking import fit_ranker
 from core.workspace import atomic_folder, read_json, write_json
 
 _VERSION = 1
 """Of the records; another number when what is measured changes."""
-_FUSION_CODE = ("core.recommender", "core.ranking.fusion")
+_FUSION_CODE = ("core.recommender", "core.ranking.candidates", "core.ranking.fusion")
+_RANKER_CODE = (
+    *_FUSION_CODE,
+    "core.ranking.ranker",
+    "core.ranking.routes",
+    "core.training.crossfit",
+    "core.training.ranking",
+)
+_FEATURES = "core.ranking.features"
+"""Package whose modules the ranker's results depend on as well."""
+_ABLATION_CODE = ("core.bench.ablation",)
 _ALONE = 50
 """Queries that are asked alone."""
 
@@ -53,8 +67,10 @@ def quality(
     *,
     records: Path | None = None,
     isolated: bool = True,
+    ranker: Ranker.Params | None = None,
+    ablations: bool = False,
 ) -> QualityReport:
-    """Fit and measure models, their fusion and peers on the same splits, and compare them.
+    """Fit and measure models, their fusion, the ranker and peers on the same splits.
 
     A seed splits the dataset anew and starts every model. The held-out playlists of all seeds are
     pooled; as one can be held out by several seeds, the bootstrap draws playlists, each with all
@@ -75,6 +91,10 @@ def quality(
         split, the settings and the code of the model stay; by default nothing is kept.
     isolated : bool
         Whether each fit has a process of its own; without, peak memory is that of all before.
+    ranker : Ranker.Params, optional
+        Settings of the ranker of these models; by default there is none.
+    ablations : bool
+        Whether to measure what each part of the ranker brings.
 
     Raises
     ------
@@ -84,7 +104,7 @@ def quality(
     if not models:
         raise SegueError("A comparison needs at least one model of ours.")
     with _folder(records) as folder:
-        run = _Run(dataset.folder, holdout, folder, isolated)
+        run = _Run(dataset.folder, holdout, folder, isolated, ranker, ablations)
         results: dict[str, list[dict[str, Any]]] = {}
         skipped: dict[str, str] = {}
         for at, seed in enumerate(seeds):
@@ -102,10 +122,23 @@ def stored_quality(
     holdout: int,
     seeds: Sequence[int],
     progress: Progress = SILENT,
+    *,
+    ranker: Ranker.Params | None = None,
+    ablations: bool = False,
 ) -> QualityReport:
     """As `quality`, with its records and its report kept beside a writable dataset's models."""
     folder = dataset.folder / "bench"
-    report = quality(dataset, models, peers, holdout, seeds, progress, records=folder / "quality")
+    report = quality(
+        dataset,
+        models,
+        peers,
+        holdout,
+        seeds,
+        progress,
+        records=folder / "quality",
+        ranker=ranker,
+        ablations=ablations,
+    )
     report.save(folder / "quality.json")
     return report
 
@@ -117,7 +150,8 @@ def small_quality(dataset: Dataset, progress: Progress = SILENT) -> QualityRepor
     """
     models = our_contenders("all", "fast")
     peers = [one for one in peer_contenders() if one.name != "lightfm_warp"]
-    return quality(dataset, models, peers, 100, (0,), progress)
+    ranker = our_ranker("all", "fast")
+    return quality(dataset, models, peers, 100, (0,), progress, ranker=ranker)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -152,9 +186,15 @@ class _Task:
     dataset : Path
     holdout, seed : int
     contender : Contender or None
-        None for the fusion of the `members`.
+        None for what the `members` answer together.
     members : sequence of (Contender, Path)
-        Models of the fusion, and where each was saved.
+        Models that take part, and where each was saved.
+    ranker : Ranker.Params or None
+        None for the members' fusion.
+    work : Path or None
+        Folder of the ranker's training data.
+    without : str or None
+        A part that the ranker is to do without, see `ablation.parts`.
     """
 
     dataset: Path
@@ -162,14 +202,21 @@ class _Task:
     seed: int
     contender: Contender | None
     members: Sequence[tuple[Contender, Path]] = ()
+    ranker: Ranker.Params | None = None
+    work: Path | None = None
+    without: str | None = None
 
     @property
     def name(self) -> str:
-        return self.contender.name if self.contender else FUSION
+        if self.contender:
+            return self.contender.name
+        if self.without:
+            return f"{RANKER} without {self.without}"
+        return RANKER if self.ranker else FUSION
 
     @property
     def label(self) -> str:
-        return self.contender.label if self.contender else FUSION_LABEL
+        return self.contender.label if self.contender else label_of(self.name)
 
 
 @dataclass(frozen=True)
@@ -181,14 +228,19 @@ class _Run:
     dataset : Path
     holdout : int
     folder : Path
-        Of the records, and in "models" of what an unfinished fusion needs.
+        Of the records, in "models" of what unfinished results need, and in "crossfit" of the
+        ranker's training data.
     isolated : bool
+    ranker : Ranker.Params or None
+    ablations : bool
     """
 
     dataset: Path
     holdout: int
     folder: Path
     isolated: bool
+    ranker: Ranker.Params | None
+    ablations: bool
 
     def results(
         self,
@@ -199,7 +251,7 @@ class _Run:
         progress: Progress,
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Results of every system on one split, by name; adds to `skipped` what cannot run."""
-        steps = len(models) + (len(models) > 1) + len(peers)
+        steps = len(models) + len(peers)
         yield from self._ours(seed, models, progress.within(0, len(models) / steps, ""))
         for step, one in enumerate(peers, steps - len(peers)):
             progress.update(one.label, step / steps)
@@ -215,29 +267,40 @@ class _Run:
     def _ours(
         self, seed: int, models: Sequence[Contender], progress: Progress
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Results of our models, and where there are several, of their fusion."""
+        """Results of our models, and where there are several, of what they answer together."""
         tasks = [_Task(self.dataset, self.holdout, seed, one) for one in models]
         keys = [_key(task) for task in tasks]
         saved = [self.folder / "models" / key for key in keys]
         members = list(zip(models, saved, strict=True))
-        fusion = _Task(self.dataset, self.holdout, seed, None, members)
-        fusion_key = _key(fusion)
-        fused = len(models) > 1
-        needed = fused and not self._record(fusion, fusion_key).exists()
+        together = self._together(seed, members) if len(models) > 1 else []
+        needed = any(not self._record(task, _key(task)).exists() for task in together)
+        steps = len(tasks) + len(together)
         fit_seconds = 0.0
-        for step, (task, key, path) in enumerate(zip(tasks, keys, saved, strict=True)):
-            progress.update(task.label, step / len(tasks))
+        for step, (one, task, key, path) in enumerate(zip(models, tasks, keys, saved, strict=True)):
+            progress.update(task.label, step / steps)
             result = self._result(task, key, path if needed else None)
-            fit_seconds += result["fit_seconds"]
+            fit_seconds += result["fit_seconds"] * one.model.retrieves
             yield task.name, result
-        if fused:
-            progress.update(fusion.label, 1.0)
-            yield FUSION, self._result(fusion, fusion_key) | {"fit_seconds": fit_seconds}
-            for path in saved:
-                shutil.rmtree(path, ignore_errors=True)
+        for step, task in enumerate(together, len(tasks)):
+            progress.update(task.label, step / steps)
+            result = self._result(task, _key(task))
+            yield task.name, result | {"fit_seconds": fit_seconds + (result["fit_seconds"] or 0)}
+        for path in saved:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _together(self, seed: int, members: Sequence[tuple[Contender, Path]]) -> list[_Task]:
+        """What the models answer together: fused, ranked, and ranked without each part."""
+        fusion = _Task(self.dataset, self.holdout, seed, None, members)
+        if not self.ranker:
+            return [fusion]
+        work = self.folder / "crossfit" / str(seed)
+        ranked = replace(fusion, ranker=self.ranker, work=work)
+        sources = [one.name for one, _ in members if one.model.retrieves]
+        taken = ablation.parts(sources) if self.ablations else []
+        return [fusion, ranked, *(replace(ranked, without=part) for part in taken)]
 
     def _record(self, task: _Task, key: str) -> Path:
-        return self.folder / f"{task.name}-{task.seed}-{key}.json"
+        return self.folder / f"{task.name.replace(' ', '-')}-{task.seed}-{key}.json"
 
     def _result(self, task: _Task, key: str, save: Path | None = None) -> dict[str, Any]:
         """The recorded result, or a new one; where asked, the fitted model is saved as well."""
@@ -252,8 +315,16 @@ class _Run:
 def _key(task: _Task) -> str:
     """Hash of everything that a result depends on, the code of the model included."""
     if task.contender is None:
-        members = [_key(replace(task, contender=one, members=())) for one, _ in task.members]
-        return _digest(members, [_code(module) for module in _FUSION_CODE])
+        members = [
+            _key(_Task(task.dataset, task.holdout, task.seed, one)) for one, _ in task.members
+        ]
+        modules = list(_RANKER_CODE if task.ranker else _FUSION_CODE)
+        if task.ranker:
+            modules += sorted(name for name in sys.modules if name.startswith(_FEATURES))
+        if task.without:
+            modules += _ABLATION_CODE
+        settings = asdict(task.ranker) if task.ranker else None
+        return _digest(members, settings, task.without, [_code(module) for module in modules])
     return _digest(
         _VERSION,
         Dataset(task.dataset).manifest,
@@ -295,7 +366,15 @@ def _measured(task: _Task, key: str, save: Path | None) -> dict[str, Any]:
             "again to go on."
         )
     parts = split(Dataset(task.dataset), task.holdout, task.seed)
-    train, test = parts.train, parts.test
+    result = _ablated if task.without else _answered
+    return result(task, parts.train, parts.test, save) | {
+        "playlists": parts.test.rows.tolist(),
+        "categories": parts.test.category.tolist(),
+    }
+
+
+def _answered(task: _Task, train: Dataset, test: Challenge, save: Path | None) -> dict[str, Any]:
+    """Cost and figures of a model, or of what the members answer together."""
     fit_seconds = peak_mb = None
     if task.contender:
         model = task.contender.model(task.contender.params)
@@ -307,8 +386,15 @@ def _measured(task: _Task, key: str, save: Path | None) -> dict[str, Any]:
         recommend = model.recommend
         fit_seconds, peak_mb = cost.seconds, cost.peak_mb
     else:
-        members = {one.name: one.model.load(path, train) for one, path in task.members}
-        recommend = Recommender(train, members).recommend
+        members = _members(task, train)
+        ranker = None
+        if task.ranker:
+            with measured() as cost:
+                made = _crossfitted(task, train)
+                ranker = fit_ranker(made, task.ranker)
+            fit_seconds, peak_mb = cost.seconds, cost.peak_mb
+            ablation.describe_test(made, members, test)
+        recommend = Recommender(train, members, ranker).recommend
     system = System(task.name, task.label, recommend)
     values = measure(system, test, train).values
     alone_ms, batch_ms = _speed(system, test.queries)
@@ -317,9 +403,37 @@ def _measured(task: _Task, key: str, save: Path | None) -> dict[str, Any]:
         "peak_mb": peak_mb,
         "alone_ms": alone_ms,
         "batch_ms": batch_ms,
-        "playlists": test.rows.tolist(),
-        "categories": test.category.tolist(),
         "values": {name: [plain(value) for value in array] for name, array in values.items()},
+    }
+
+
+def _members(task: _Task, train: Dataset) -> dict[str, RetrievalModel]:
+    """The models that were saved, but those that only order what others propose."""
+    return {
+        one.name: one.model.load(path, train) for one, path in task.members if one.model.retrieves
+    }
+
+
+def _crossfitted(task: _Task, train: Dataset) -> CrossFit:
+    """The ranker's training data; those of an earlier task are used again."""
+    sources = {one.name: asdict(one.params) for one, _ in task.members if one.model.retrieves}
+    if task.ranker is None or task.work is None:
+        raise ValueError("a ranker has settings and a folder")
+    return crossfit(train, sources, task.ranker, task.work, task.seed)
+
+
+def _ablated(task: _Task, train: Dataset, test: Challenge, save: Path | None) -> dict[str, Any]:
+    """Figures of the ranker without a part; its cost is not of interest."""
+    made = _crossfitted(task, train)
+    if task.ranker is None or task.without is None:
+        raise ValueError("an ablation takes a part from a ranker")
+    values = ablation.measured_without(made, test, task.without, task.ranker)
+    return {
+        "fit_seconds": None,
+        "peak_mb": None,
+        "alone_ms": None,
+        "batch_ms": None,
+        "values": values,
     }
 
 

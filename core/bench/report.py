@@ -9,19 +9,25 @@ from typing import Any
 
 import numpy as np
 
+from core.bench.ablation import AUDIO, WHOLE
 from core.bench.contenders import Contender
 from core.evaluation.challenge import CATEGORIES
 from core.evaluation.leaderboard import LABELS
 from core.evaluation.metrics import Figure, Figures, with_intervals
 from core.evaluation.verdict import clearly_dearer
+from core.ranking.ranker import LABEL, RANKER
+from core.recommender import FUSION
 from core.workspace import write_json
 
 METRICS = ("r_precision", "ndcg", "clicks")
 """What verdicts rest on; fewer clicks are better."""
 BATCH = 1_000
 """Queries in the call that `Row.batch_ms` is of."""
-FUSION_LABEL = "Fusion of all"
+_TOGETHER = {FUSION: "Fusion of all", RANKER: LABEL}
+_WITHOUT = f"{RANKER} without "
 
+_COVERED = 0.5
+"""Share of a playlist's tracks with audio features from which on it counts as well covered."""
 _RESAMPLES = 1_000
 _WIDTH = 100
 _FIT_S, _PEAK_MB, _ALONE_MS = 300, 2_000, 30
@@ -43,9 +49,10 @@ class Row:
         Means of `METRICS`.
     by_category : mapping of category label to mapping of str to Figure
     fit_seconds : float
-        Mean over seeds; the fusion's is the sum of its models'.
+        Mean over seeds; what the fusion's models and the ranker's need is part of theirs.
     peak_mb : float or None
         Largest resident memory while fitting, over seeds, libraries included; None for the fusion.
+        The ranker's is without the processes that fit its first stage.
     alone_ms : float
         Mean wall time of a query for 500 tracks, each asked alone.
     batch_ms : float
@@ -81,6 +88,46 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Lead:
+    """The ranker, the default answer, against another system on the same playlists.
+
+    Attributes
+    ----------
+    against : str
+    differences : mapping of metric key to Figure
+        Paired mean differences, the ranker's less the other's.
+    by_category : mapping of category label to Figure
+        Of R-precision.
+    """
+
+    against: str
+    differences: Figures
+    by_category: Mapping[str, Figure]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A small ranker without a part, against the same one with all.
+
+    Attributes
+    ----------
+    part : str
+        See `ablation.parts`.
+    playlists : int
+        Held-out playlists over all seeds.
+    covered : bool
+        Whether only the playlists are counted of which half the tracks or more have audio features.
+    differences : mapping of metric key to Figure
+        Paired mean differences.
+    """
+
+    part: str
+    playlists: int
+    covered: bool
+    differences: Figures
+
+
+@dataclass(frozen=True)
 class QualityReport:
     """What a run found.
 
@@ -96,6 +143,11 @@ class QualityReport:
         By falling R-precision.
     comparisons : sequence of Comparison
         Each of ours to the peers of its family and to the best peer.
+    leads : sequence of Lead
+        Of the ranker against the best single model, the fusion and every peer.
+    whole : mapping of metric key to Figure
+        Of the small ranker that ablations are compared with; empty without ablations.
+    ablations : sequence of Ablation
     verdicts : sequence of str
         One sentence a model or more, and what follows for all of them.
     skipped : mapping of peer to sentence
@@ -108,6 +160,9 @@ class QualityReport:
     playlists: int
     rows: Sequence[Row]
     comparisons: Sequence[Comparison]
+    leads: Sequence[Lead]
+    whole: Figures
+    ablations: Sequence[Ablation]
     verdicts: Sequence[str]
     skipped: Mapping[str, str]
 
@@ -151,6 +206,19 @@ class _Pooled:
     def against(self, other: "_Pooled") -> dict[str, Figure]:
         """Paired mean differences to another system."""
         return self._figures(self.values - other.values, self.playlists)
+
+    def lead(self, other: "_Pooled", name: str) -> Lead:
+        """How far it leads another."""
+        column = self.names.index("r_precision")
+        gaps = (self.values - other.values)[:, [column]]
+        by_category = {
+            category.label: Figure(
+                *clustered_bootstrap(gaps[rows], self.playlists[rows])[:, 0].tolist()
+            )
+            for index, category in enumerate(CATEGORIES)
+            if len(rows := np.flatnonzero(self.category == index))
+        }
+        return Lead(name, self.against(other), by_category)
 
     def _figures(self, values: np.ndarray, playlists: np.ndarray) -> dict[str, Figure]:
         return with_intervals(self.names, clustered_bootstrap(values, playlists))
@@ -220,6 +288,12 @@ def summarise(
         All but the fusion.
     skipped : mapping of peer to sentence
     """
+    reduced = {
+        name.removeprefix(_WITHOUT): found
+        for name, found in results.items()
+        if name.startswith(_WITHOUT)
+    }
+    results = {name: found for name, found in results.items() if not name.startswith(_WITHOUT)}
     pooled = {name: _pooled(seeds, found) for name, found in results.items()}
     ours = [name for name in results if name in contenders and not contenders[name].peer]
     rows = [
@@ -240,6 +314,9 @@ def summarise(
         len(np.unique(next(iter(pooled.values())).playlists)),
         rows,
         comparisons,
+        _leads(ours, rows, pooled),
+        _pooled(seeds, reduced[WHOLE]).figures() if reduced else {},
+        _ablations({part: _pooled(seeds, found) for part, found in reduced.items()}),
         [
             *_verdicts(ours, rows, comparisons),
             *_best_single(ours, rows, contenders, pooled),
@@ -262,6 +339,36 @@ def _pooled(seeds: Sequence[int], found: Sequence[dict[str, Any]]) -> _Pooled:
     )
 
 
+def _leads(ours: Sequence[str], rows: Sequence[Row], pooled: Mapping[str, _Pooled]) -> list[Lead]:
+    """The ranker against the best of our models, the fusion, and every peer."""
+    if RANKER not in pooled:
+        return []
+    single = next(row.name for row in rows if row.name in ours)
+    others = [single, FUSION, *(row.name for row in rows if row.peer)]
+    return [pooled[RANKER].lead(pooled[name], name) for name in others]
+
+
+def _ablations(pooled: Mapping[str, _Pooled]) -> list[Ablation]:
+    """Each part against the whole; audio also where the playlists' audio is known."""
+    found = []
+    for part, without in pooled.items():
+        if part == WHOLE:
+            continue
+        whole = pooled[WHOLE]
+        found.append(Ablation(part, len(whole.values), False, without.against(whole)))
+        covered = np.flatnonzero(whole.values[:, whole.names.index("audio")] >= _COVERED)
+        if part == AUDIO and len(covered):
+            gaps = (without.values - whole.values)[covered]
+            differences = whole._figures(gaps, whole.playlists[covered])
+            found.append(Ablation(part, len(covered), True, differences))
+    return found
+
+
+def label_of(name: str) -> str:
+    """What a person calls an answer of several models together."""
+    return _TOGETHER.get(name, name)
+
+
 def _row(
     name: str,
     contender: Contender | None,
@@ -274,7 +381,7 @@ def _row(
 
     return Row(
         name=name,
-        label=contender.label if contender else FUSION_LABEL,
+        label=contender.label if contender else label_of(name),
         peer=contender.peer if contender else False,
         settings=asdict(contender.params) if contender else {},
         overall=pooled.figures(),
@@ -444,6 +551,9 @@ def render(report: QualityReport) -> str:
         _cost_table(report),
         _category_table(report),
         _comparison_table(report),
+        _lead_table(report),
+        _lead_category_table(report),
+        _ablation_table(report),
         "\n".join(fill(sentence, _WIDTH, subsequent_indent="  ") for sentence in said),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -507,6 +617,60 @@ def _comparison_table(report: QualityReport) -> str:
             rows.append([f"{'' if one.same_family else ' best:'} − {labels[one.peer]}", *cells])
     return _table(
         "Paired difference [95 % interval] to the peers of the family, and to the best peer.",
+        [LABELS[metric] for metric in METRICS],
+        rows,
+    )
+
+
+def _lead_table(report: QualityReport) -> str:
+    labels = {row.name: _marked(row) for row in report.rows}
+    return _table(
+        f"{LABEL}, the default answer: paired difference [95 % interval] to the best single\n"
+        "model, to the fusion, and to every peer.",
+        [LABELS[metric] for metric in METRICS],
+        [
+            [
+                f"− {labels[one.against]}",
+                *(_interval(one.differences[metric], metric, signed=True) for metric in METRICS),
+            ]
+            for one in report.leads
+        ],
+    )
+
+
+def _lead_category_table(report: QualityReport) -> str:
+    labels = {row.name: row.label for row in report.rows}
+    shown = report.leads[:2]
+    return _table(
+        "The same by category, R-precision.",
+        [f"− {labels[one.against]}" for one in shown],
+        [
+            [
+                category,
+                *(
+                    _interval(one.by_category[category], "r_precision", signed=True)
+                    for one in shown
+                ),
+            ]
+            for category in (shown[0].by_category if shown else ())
+        ],
+    )
+
+
+def _ablation_table(report: QualityReport) -> str:
+    if not report.ablations:
+        return ""
+    rows = [["", *(_interval(report.whole[metric], metric) for metric in METRICS)]]
+    for one in report.ablations:
+        name = f"without {one.part}"
+        if one.covered:
+            name += f", {one.playlists} well covered"
+        cells = (_interval(one.differences[metric], metric, signed=True) for metric in METRICS)
+        rows.append([name, *cells])
+    rows[0][0] = "small ranker"
+    return _table(
+        "What each part brings: a small ranker (one fast forest), and the paired difference to it\n"
+        "[95 % interval] of the same without a part.",
         [LABELS[metric] for metric in METRICS],
         rows,
     )

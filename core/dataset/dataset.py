@@ -30,12 +30,16 @@ class Playlists:
     titles : sequence of str or None, length n_playlists
     n_tracks : int
         Number of tracks of the dataset, whether these playlists hold them or not.
+    modified : float64 array, shape (n_playlists,), or None
+        When each was last changed, in seconds since 1970, NaN where unknown; None where no
+        date is known.
     """
 
     indptr: np.ndarray
     tracks: np.ndarray
     titles: Sequence[str | None]
     n_tracks: int
+    modified: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -62,7 +66,9 @@ class Playlists:
         indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         shift = np.repeat(self.indptr[rows] - indptr[:-1], lengths)
         tracks = self.tracks[np.arange(indptr[-1]) + shift]
-        return type(self)(indptr, tracks, [self.titles[row] for row in rows], self.n_tracks)
+        titles = [self.titles[row] for row in rows]
+        modified = None if self.modified is None else self.modified[rows]
+        return type(self)(indptr, tracks, titles, self.n_tracks, modified)
 
 
 class Dataset:
@@ -119,8 +125,14 @@ class Dataset:
 
     @cached_property
     def playlists(self) -> Playlists:
-        titles = self._table("playlists", ["title"])["title"].to_pylist()
-        return Playlists(self._array("indptr"), self._array("track"), titles, self.n_tracks)
+        table = self._table("playlists", ["title", "modified"])
+        titles = table["title"].to_pylist()
+        modified = None
+        if "modified" in table.column_names and table["modified"].null_count < len(table):
+            modified = table["modified"].cast(pa.float64()).to_numpy()
+        return Playlists(
+            self._array("indptr"), self._array("track"), titles, self.n_tracks, modified
+        )
 
     @cached_property
     def counts(self) -> np.ndarray:

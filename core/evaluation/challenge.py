@@ -249,6 +249,38 @@ def _deal(
     return dealt
 
 
+def masked(dataset: Dataset, rows: np.ndarray, times: int, seed: int) -> Challenge:
+    """Mask playlists as the protocol does, each in several categories that it can serve.
+
+    Of these, the categories that fewer playlists can serve are drawn more often, so that all have
+    as equal shares as lengths allow.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    rows : int array
+        Playlists; those that serve no category are left out.
+    times : int
+        Categories of a playlist at most.
+    seed : int
+
+    Returns
+    -------
+    Challenge
+        A playlist's masks one after the other.
+    """
+    generator = np.random.default_rng(seed)
+    bits = 1 << np.arange(len(CATEGORIES))
+    able = (_serves(dataset)[rows, None] & bits) > 0
+    chance = able / np.maximum(able.sum(axis=0), 1)
+    # The largest of u^(1/p) are a sample without replacement with chances p (Efraimidis and
+    # Spirakis, 2006, https://doi.org/10.1016/j.ipl.2005.11.003).
+    draw = np.where(able, np.log(generator.random(able.shape)) / np.maximum(chance, 1e-12), -np.inf)
+    chosen = np.argsort(-draw, axis=1)[:, :times]
+    kept = np.take_along_axis(able, chosen, axis=1)
+    return _mask(dataset, np.repeat(rows, kept.sum(axis=1)), chosen[kept], generator)
+
+
 def _mask(
     dataset: Dataset, rows: np.ndarray, category: np.ndarray, generator: np.random.Generator
 ) -> Challenge:

@@ -304,7 +304,7 @@ def measure(
         _check(system, answer.ids, queries, train.n_tracks)
         found.append(_heard(_untied(answer, rank), train.counts))
         lists.append(complete(found[-1], queries, popular))
-        values.append(_values(found[-1], lists[-1], hidden, train))
+        values.append(judged_values(found[-1], lists[-1], hidden, train))
     return Measured(
         system,
         {name: np.concatenate([batch[name] for batch in values]) for name in values[0]},
@@ -355,9 +355,20 @@ def _untied(answer: Recommendations, rank: np.ndarray) -> np.ndarray:
     return np.take_along_axis(answer.ids, order, axis=1)
 
 
-def _values(
+def judged_values(
     candidates: np.ndarray, full: np.ndarray, hidden: Sequence[np.ndarray], train: Dataset
 ) -> dict[str, np.ndarray]:
+    """Figures of each playlist by metric key, those that a single playlist has.
+
+    Parameters
+    ----------
+    candidates : int32 array, shape (B, K), padded with -1
+        What a system proposed.
+    full : int32 array, shape (B, 500)
+        The lists that are judged.
+    hidden : sequence of B int arrays
+    train : Dataset
+    """
     judged = metrics.judge(full, hidden)
     found = metrics.judge(candidates, hidden)
     return {

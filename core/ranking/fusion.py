@@ -5,11 +5,11 @@ Learning Methods", SIGIR 2009: a document's score is the sum over rankings of 1 
 Each ranking has a weight here, which depends on the number of seeds.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from core.retrieval.base import Recommendations
+from core.ranking.candidates import Candidates
 
 CONSTANT = 60
 
@@ -65,35 +65,21 @@ def weights(n_seeds: int, models: Collection[str]) -> Mapping[str, float]:
     return {name: wanted[name] for name in models if name in wanted} or dict.fromkeys(models, 1.0)
 
 
-def fuse(
-    answers: Mapping[str, Recommendations], row: int, by_model: Mapping[str, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse one query's rankings.
+def blend(candidates: Candidates, by_model: Sequence[Mapping[str, float]]) -> np.ndarray:
+    """Score candidates by their ranks alone.
 
     Parameters
     ----------
-    answers : mapping of model name to Recommendations
-    row : int
-        The query.
-    by_model : mapping of model name to weight
+    candidates : Candidates
+    by_model : sequence of mapping of model name to weight, one a query
 
     Returns
     -------
-    candidates : int32 array, shape (n,)
-        Union of the rankings, by id.
-    scores : float64 array, shape (n,)
-        Positive; at most the sum of the weights / 61.
+    float64 array, shape (len(candidates),)
+        From 0 to the sum of the query's weights / 61.
     """
-    rankings = [
-        (ids[ids >= 0], by_model[name])
-        for name, ids in ((name, answer.ids[row]) for name, answer in answers.items())
-        if by_model.get(name, 0.0) > 0
-    ]
-    if not rankings:
-        return np.empty(0, np.int32), np.empty(0)
-    found = np.concatenate([ids for ids, _ in rankings])
-    parts = np.concatenate(
-        [weight / (CONSTANT + np.arange(1, len(ids) + 1)) for ids, weight in rankings]
-    )
-    candidates, inverse = np.unique(found, return_inverse=True)
-    return candidates, np.bincount(inverse, parts, len(candidates))
+    weight = np.array(
+        [[one.get(source, 0.0) for source in candidates.sources] for one in by_model]
+    ).reshape(len(by_model), len(candidates.sources))
+    shares = np.where(candidates.ranks > 0, 1 / (CONSTANT + candidates.ranks), 0)
+    return (shares * weight[candidates.rows]).sum(axis=1)

@@ -11,6 +11,7 @@ from core.retrieval.item_neighbours import ItemKNN
 from core.retrieval.lightgcn import LightGCN
 from core.retrieval.neighbours import ArtistKNN, PlaylistKNN
 from core.retrieval.popularity import Popularity
+from core.retrieval.rating import PopularityRating
 from core.retrieval.titles import Titles
 from core.retrieval.track2vec import DEFAULTS, Track2Vec
 from core.retrieval.two_tower import TwoTower
@@ -30,6 +31,7 @@ MODELS: Mapping[str, type[RetrievalModel]] = {
         TwoTower,
         LightGCN,
         Audio,
+        PopularityRating,
     )
 }
 """Every model by name, in the order of tables."""

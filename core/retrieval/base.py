@@ -53,6 +53,10 @@ class Queries:
     def __getitem__(self, part: slice) -> Self:
         return type(self)(self.seeds[part], self.titles[part])
 
+    def take(self, rows: np.ndarray) -> Self:
+        """Some queries, in this order."""
+        return type(self)([self.seeds[row] for row in rows], [self.titles[row] for row in rows])
+
     @property
     def lengths(self) -> np.ndarray:
         """Number of seeds of each query, int64."""
@@ -112,6 +116,9 @@ class RetrievalModel(ABC):
     """Whether a track that no playlist holds says something as a seed: its artist, its audio."""
     proposes_unheard: ClassVar[bool] = False
     """Whether tracks that no playlist holds may be proposed."""
+    retrieves: ClassVar[bool] = True
+    """Whether it generates candidates for the union and the fusion; False for a model that only
+    re-orders another's."""
     trains_with: ClassVar[tuple[str, ...]] = ()
     """Packages of requirements-train.txt that its fit imports; answering needs none of them."""
 
@@ -242,6 +249,16 @@ class RetrievalModel(ABC):
         """
         return None
 
+    def track_vectors(self) -> np.ndarray | None:
+        """Vectors whose directions say which tracks are alike; not to be changed.
+
+        Returns
+        -------
+        float32 array, shape (n_tracks, d), or None
+            Zeros where a track has none; None where the model has none at all.
+        """
+        return None
+
     def _fit(self, dataset: Dataset, seed: int, progress: Progress) -> None:
         """Learn; by default there is nothing to learn that the dataset does not hold."""
         self._restore({}, dataset)
@@ -339,3 +356,10 @@ def _stack(rows: list[tuple[np.ndarray, np.ndarray]], k: int) -> Recommendations
 def unit(vectors: np.ndarray) -> np.ndarray:
     """Rows scaled to length 1; zeros stay."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), TINY)
+
+
+def placed(vectors: np.ndarray, tracks: np.ndarray, n_tracks: int) -> np.ndarray:
+    """Vectors of some tracks as those of all, float32, shape (n_tracks, d); zeros elsewhere."""
+    dense = np.zeros((n_tracks, vectors.shape[1]), np.float32)
+    dense[tracks] = vectors
+    return dense

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from core.dataset.dataset import Dataset
 from core.progress import Progress
-from core.retrieval.base import Queries, RetrievalModel
+from core.retrieval.base import Queries, RetrievalModel, placed
 from core.retrieval.columns import Columns
 
 _BLOCK = 1 << 23
@@ -117,6 +117,10 @@ class Factorization(RetrievalModel):
         folded = self._fold_in(rows[known]).astype(np.float32)
         scores[np.ix_(known, self._columns.tracks)] = folded @ self._targets.T
         return scores
+
+    def track_vectors(self) -> np.ndarray:
+        """What the product with a query's factors scores, as `RetrievalModel.track_vectors`."""
+        return placed(self._targets, self._columns.tracks, self.n_tracks)
 
     def _fold_in(self, rows: sparse.csr_array) -> np.ndarray:
         """Factors of rows that `Columns.rows` makes, float64, shape (len(rows), factors)."""

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from core.dataset.dataset import Dataset
 from core.progress import Progress
-from core.retrieval.base import TINY, Queries, RetrievalModel, unit
+from core.retrieval.base import TINY, Queries, RetrievalModel, placed, unit
 from core.retrieval.columns import Columns
 from core.retrieval.validation import hit_share, set_aside
 
@@ -147,6 +147,10 @@ class LightGCN(RetrievalModel):
         scores = np.full((len(queries), self.n_tracks), -np.inf, np.float32)
         scores[np.ix_(known, self._columns.tracks)] = cosines + self._bias
         return scores
+
+    def track_vectors(self) -> np.ndarray:
+        """Final vectors, as `RetrievalModel.track_vectors`."""
+        return placed(self._targets, self._columns.tracks, self.n_tracks)
 
     def seed_contributions(self, seeds: np.ndarray, ids: np.ndarray) -> np.ndarray:
         """Share of each seed in the scores of tracks, as `RetrievalModel.seed_contributions`.

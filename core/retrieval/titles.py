@@ -158,6 +158,10 @@ class Titles(RetrievalModel):
         ones = sparse.csr_array(answered[:, None].astype(np.float32))
         return similarity, sparse.csr_array(scores + ones @ self._popular)
 
+    def alike(self, titles: Sequence[str | None]) -> sparse.csr_array:
+        """Similarity to the titles of playlists, the first result of `evidence` alone."""
+        return self._alike(self._known.ngrams.vectors(normalise(titles)))
+
     def _alike(self, vectors: sparse.csr_array) -> sparse.csr_array:
         alike = keep_nearest(vectors @ self._titles, self.params.neighbours, self.params.least)
         return keep_nearest(alike @ self._known.bearers, self.params.neighbours)

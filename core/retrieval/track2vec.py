@@ -10,7 +10,7 @@ from scipy import sparse
 
 from core.dataset.dataset import Dataset, Playlists
 from core.progress import Progress
-from core.retrieval.base import TINY, Queries, RetrievalModel, unit
+from core.retrieval.base import TINY, Queries, RetrievalModel, placed, unit
 
 if TYPE_CHECKING:
     from gensim.models import Word2Vec
@@ -234,20 +234,19 @@ class Track2Vec(RetrievalModel):
             contributions[np.ix_(known, there)] = shares
         return contributions
 
+    def track_vectors(self) -> np.ndarray:
+        """Input vectors, as `RetrievalModel.track_vectors`."""
+        return self.vectors
+
     @cached_property
     def vectors(self) -> np.ndarray:
         """Input vectors, float32, shape (n_tracks, vector_size); zeros for tracks without."""
-        return self._dense(self._inputs)
+        return placed(self._inputs, self._tracks, self.n_tracks)
 
     @cached_property
     def output_vectors(self) -> np.ndarray:
         """Output vectors, as `vectors`."""
-        return self._dense(self._outputs)
-
-    def _dense(self, rows: np.ndarray) -> np.ndarray:
-        dense = np.zeros((self.n_tracks, rows.shape[1]), np.float32)
-        dense[self._tracks] = rows
-        return dense
+        return placed(self._outputs, self._tracks, self.n_tracks)
 
 
 DEFAULTS = Track2Vec.Params(

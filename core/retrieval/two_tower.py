@@ -181,6 +181,10 @@ class TwoTower(RetrievalModel):
         scores[said_nothing] = -np.inf
         return scores
 
+    def track_vectors(self) -> np.ndarray:
+        """Track tower's output, as `RetrievalModel.track_vectors`."""
+        return np.where(self._known[:, None], self.vectors, np.float32(0))
+
     def _query(self, queries: Queries) -> "Query":
         """What the query tower reads of queries."""
         rows, seeds = queries.flat()

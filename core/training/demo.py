@@ -11,8 +11,9 @@ from core.dataset.build import Provenance, build
 from core.dataset.dataset import Dataset
 from core.dataset.sources import simulated
 from core.progress import SILENT, Progress, on_terminal
+from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
-from core.training.evaluate import evaluate_models, store_leaderboard
+from core.training.evaluate import evaluate_models, store_evaluation
 from core.training.train import train
 from core.workspace import DEMO, atomic_folder
 
@@ -59,14 +60,14 @@ def build_demo(
         part = progress.within(0, 0.5, "")
         train(
             dataset,
-            list(MODELS),
+            [*MODELS, RANKER],
             preset,
             progress=part,
             map_method=map_method,
             settings=SETTINGS,
         )
-        board = evaluate_models(dataset, holdout, progress=progress.within(0.5, 1, ""))
-        store_leaderboard(dataset, board)
+        evaluation = evaluate_models(dataset, holdout, progress=progress.within(0.5, 1, ""))
+        store_evaluation(dataset, evaluation)
         for file in inside.iterdir():
             file.rename(partial / file.name)
         inside.rmdir()

@@ -4,12 +4,8 @@
 """
 
 import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
@@ -18,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
-import psutil
 
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
@@ -28,7 +23,8 @@ from core.evaluation.metrics import Figure, Figures, bootstrap, paired_differenc
 from core.progress import SILENT, Progress
 from core.retrieval import MODELS
 from core.training.train import Card, fit, train
-from core.workspace import REPOSITORY, read_json, write_json
+from core.training.workers import affordable_jobs, answers, received, reply
+from core.workspace import read_json, write_json
 
 TEST_SEED, OTHER_TEST_SEEDS = 0, (1, 2)
 """Splits whose test playlists the protocol reports on: no grid is measured on any of them."""
@@ -37,16 +33,6 @@ METRICS = tuple(
     name for name in LABELS if name not in ("novelty", "coverage", "gini", "popularity_lift")
 )
 """What a grid can choose by; of clicks fewer are better, of all others more."""
-
-_FIT_BYTES = 2e9
-"""Memory that a worker may need: every model promises less on a thousand playlists."""
-
-_ONE_THREAD = {
-    **dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-    ),
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-}
 
 
 @dataclass(frozen=True)
@@ -249,13 +235,13 @@ def grid(
         }
         for settings in missing
     ]
-    with closing(_answers(tasks, jobs or _affordable_jobs())) as answers:
+    with closing(answers(__name__, tasks, jobs or affordable_jobs())) as found:
         progress.update(f"0 of {len(tasks)} points", 0.0)
-        for done, (task, answer) in enumerate(answers, 1):
-            if isinstance(answer, Point):
-                record.add(answer)
-            else:
+        for done, (task, answer) in enumerate(found, 1):
+            if isinstance(answer, str):
                 failures.append(Failure(task["settings"], answer))
+            else:
+                record.add(Point(**answer))
             progress.update(f"{done} of {len(tasks)} points", done / len(tasks))
     measured = [point for point in record.points() if point.settings in wanted]
     if not measured:
@@ -395,51 +381,6 @@ def _ranked(points: Sequence[Point], metric: str) -> list[Row]:
     ]
 
 
-def _affordable_jobs() -> int:
-    """The physical cores, or fewer where memory does not suffice for as many fits."""
-    cores = psutil.cpu_count(logical=False) or 1
-    return max(1, min(cores, int(psutil.virtual_memory().available / _FIT_BYTES)))
-
-
-def _answers(
-    tasks: Sequence[dict[str, Any]], jobs: int
-) -> Generator[tuple[dict[str, Any], Point | str]]:
-    """Each task and its point, or why there is none, in the order in which they end.
-
-    Fresh interpreters rather than forks or pools: the end of one takes no other along, and a page
-    that Streamlit runs as the main module is not run again by its children.
-    """
-    running: list[subprocess.Popen[str]] = []
-
-    def work(task: dict[str, Any]) -> Point | str:
-        process = subprocess.Popen(  # noqa: S603 (this very module)
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=REPOSITORY,
-            env=os.environ | _ONE_THREAD,
-        )
-        running.append(process)
-        said, complaint = process.communicate(json.dumps(task))
-        if process.returncode:
-            last = complaint.strip().splitlines()[-1:] or ["no word of why"]
-            return f"its process ended with code {process.returncode} ({last[0]})"
-        answer = json.loads(said.splitlines()[-1])
-        return answer if isinstance(answer, str) else Point(**answer)
-
-    pool = ThreadPoolExecutor(jobs)
-    futures = {pool.submit(work, task): task for task in tasks}
-    try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in running:
-            process.kill()
-
-
 def _work(task: dict[str, Any]) -> dict[str, Any] | str:
     """The fields of the task's `Point`, or why there is none."""
     whole = Dataset(Path(task["folder"]))
@@ -468,4 +409,4 @@ def _work(task: dict[str, Any]) -> dict[str, Any] | str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("\n" + json.dumps(_work(json.load(sys.stdin))))
+    reply(_work(received()))

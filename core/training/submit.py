@@ -8,8 +8,7 @@ from core.errors import SegueError
 from core.evaluation.challenge import read_challenge, verify_submission, write_submission
 from core.evaluation.metrics import LENGTH
 from core.progress import SILENT, Progress
-from core.recommender import FUSION, Recommender
-from core.training.train import load_models
+from core.training.train import load_recommender
 
 BATCH = 250
 
@@ -27,7 +26,7 @@ def write_answers(
     dataset: Dataset,
     challenge: Path,
     out: Path,
-    model: str = FUSION,
+    model: str | None = None,
     team: str = "segue",
     email: str = "segue@example.org",
     progress: Progress = SILENT,
@@ -46,8 +45,8 @@ def write_answers(
             f"{dataset.name} has {dataset.n_tracks} tracks, too few for {LENGTH} beside up to "
             f"{longest} seeds: import a larger dataset."
         )
-    recommender = Recommender(dataset, load_models(dataset))
-    recommender.taking_part(model, 0)
+    recommender = load_recommender(dataset)
+    recommender.require_choice(model)
     starts = range(0, len(public), BATCH)
     batches = (
         recommender.recommend(public.queries[start : start + BATCH], LENGTH, model).ids

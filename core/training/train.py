@@ -1,5 +1,7 @@
 """Fit models on a dataset and keep them beside it."""
 
+import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -12,13 +14,23 @@ import numpy as np
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.explore.projection import MIN_POINTS
-from core.measure import measured
+from core.measure import Cost, measured
 from core.progress import SILENT, Progress
+from core.ranking.features import documented
+from core.ranking.ranker import LABEL, RANKER, Ranker, require_lightgbm
+from core.recommender import Recommender
 from core.retrieval import MODELS, PRESETS
 from core.retrieval.base import RetrievalModel
 from core.retrieval.track2vec import Track2Vec
 from core.training.maps import make_map
+from core.training.ranking import train_ranker
 from core.workspace import atomic_folder, read_json, recover, write_json
+
+RANKER_PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "fast": {"folds": 2, "playlists": 500, "masks": 2, "rounds": 60},
+    "full": {},
+}
+"""Settings of the ranker that differ from its defaults, as `PRESETS`."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,7 @@ class Card:
     Attributes
     ----------
     model : str
-        Name in the registry.
+        Name in the registry, or "ranker".
     params : mapping
         Settings it was fitted with.
     seed : int
@@ -51,34 +63,44 @@ class Card:
     trained: str
 
 
-def trainable() -> list[str]:
-    """Names of the models that can be fitted with the packages installed."""
-    return [name for name in MODELS if not MODELS[name].missing_packages()]
+def missing_packages(name: str) -> list[str]:
+    """What this machine lacks to fit a model or the ranker."""
+    if name != RANKER:
+        return MODELS[name].missing_packages()
+    try:
+        require_lightgbm()
+    except SegueError:
+        return ["LightGBM"]
+    return []
 
 
 def chosen_models(names: str) -> list[str]:
-    """Names of the registry from "a,b", or "all" that can be fitted here; in registry order.
+    """Names of models and the ranker from "a,b", or "all" that can be fitted here; in order.
 
     Raises
     ------
     SegueError
-        If a name is not in the registry, or its packages are not installed.
+        If a name does not exist, or its packages are not installed.
     """
+    known = [*MODELS, RANKER]
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if wanted == ["all"]:
-        return trainable()
-    unknown = [name for name in wanted if name not in MODELS]
+        return [name for name in known if not missing_packages(name)]
+    unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
         raise SegueError(
-            f"There is no model {', '.join(unknown) or repr('')}; there are {', '.join(MODELS)}."
+            f"There is no model {', '.join(unknown) or repr('')}; there are {', '.join(known)}."
         )
     for name in wanted:
-        MODELS[name].require_packages()
-    return [name for name in MODELS if name in wanted]
+        if name == RANKER:
+            require_lightgbm()
+        else:
+            MODELS[name].require_packages()
+    return [name for name in known if name in wanted]
 
 
 def preset_params(name: str, preset: str) -> Any:
-    """Settings of a model under a preset: "fast" or "full".
+    """Settings of a model or the ranker under a preset: "fast" or "full".
 
     Raises
     ------
@@ -87,6 +109,8 @@ def preset_params(name: str, preset: str) -> Any:
     """
     if preset not in PRESETS:
         raise SegueError(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}.")
+    if name == RANKER:
+        return Ranker.Params(**RANKER_PRESETS[preset])
     return MODELS[name].Params(**PRESETS[preset].get(name, {}))
 
 
@@ -97,16 +121,19 @@ def fit(
     model = MODELS[name](params)
     with measured() as cost:
         model.fit(dataset, seed, progress)
-    card = Card(
+    return model, _card(name, model.params, dataset, seed, cost)
+
+
+def _card(name: str, params: Any, dataset: Dataset, seed: int, cost: Cost) -> Card:
+    return Card(
         name,
-        asdict(model.params),
+        asdict(params),
         seed,
         dataset.manifest["fingerprint"],
         round(cost.seconds, 3),
         round(cost.peak_mb, 1),
         datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return model, card
 
 
 def train(
@@ -141,8 +168,12 @@ def train(
     """
     cards = []
     for i, name in enumerate(names):
-        part = progress.within(i / len(names), (i + 1) / len(names), MODELS[name].label)
+        label = LABEL if name == RANKER else MODELS[name].label
+        part = progress.within(i / len(names), (i + 1) / len(names), label)
         params = replace(preset_params(name, preset), **settings.get(name, {}))
+        if name == RANKER:
+            cards.append(_store_ranker(dataset, params, seed, part))
+            continue
         model, card = fit(name, params, dataset, seed, part)
         with atomic_folder(_folder(dataset, name)) as folder:
             model.save(folder)
@@ -153,17 +184,41 @@ def train(
     return cards
 
 
+def _store_ranker(dataset: Dataset, params: Ranker.Params, seed: int, progress: Progress) -> Card:
+    """The ranker of the models that are there."""
+    sources = ranker_sources(cards(dataset))
+    work = dataset.folder / "crossfit"
+    with measured() as cost:
+        ranker = train_ranker(dataset, sources, work, params, seed, progress)
+    card = _card(RANKER, ranker.params, dataset, seed, cost)
+    with atomic_folder(_folder(dataset, RANKER)) as folder:
+        ranker.save(folder)
+        write_json(folder / "sources.json", sources)
+        write_json(folder / "card.json", asdict(card))
+    shutil.rmtree(work, ignore_errors=True)
+    return card
+
+
+def ranker_sources(trained: Sequence[Card]) -> dict[str, Mapping[str, Any]]:
+    """The models that a ranker orders the candidates of, and their settings."""
+    return {
+        card.model: card.params
+        for card in trained
+        if card.model != RANKER and MODELS[card.model].retrieves
+    }
+
+
 def _folder(dataset: Dataset, name: str) -> Path:
     return dataset.folder / "models" / name
 
 
 def cards(dataset: Dataset) -> list[Card]:
-    """Cards of the models trained on a dataset, in the registry's order."""
+    """Cards of the models trained on a dataset, in the registry's order, the ranker's last."""
     models = dataset.folder / "models"
     if models.is_dir():
         recover(models)
     stored = {path.parent.name: path for path in models.glob("[!.]*/card.json")}
-    return [Card(**read_json(stored[name])) for name in MODELS if name in stored]
+    return [Card(**read_json(stored[name])) for name in (*MODELS, RANKER) if name in stored]
 
 
 def load_models(dataset: Dataset) -> dict[str, RetrievalModel]:
@@ -176,6 +231,8 @@ def load_models(dataset: Dataset) -> dict[str, RetrievalModel]:
     """
     models = {}
     for card in cards(dataset):
+        if card.model == RANKER:
+            continue
         if card.fingerprint != dataset.manifest["fingerprint"]:
             raise SegueError(
                 f"The model {card.model!r} was trained on another version of "
@@ -183,3 +240,37 @@ def load_models(dataset: Dataset) -> dict[str, RetrievalModel]:
             )
         models[card.model] = MODELS[card.model].load(_folder(dataset, card.model), dataset)
     return models
+
+
+def load_recommender(dataset: Dataset) -> Recommender:
+    """Everything that is trained on a dataset, composed.
+
+    A ranker that cannot be used is left out, and the recommender says why.
+
+    Raises
+    ------
+    SegueError
+        If no model is trained, or one is of other playlists or damaged.
+    """
+    models = load_models(dataset)
+    folder = _folder(dataset, RANKER)
+    if not (folder / "card.json").exists():
+        return Recommender(dataset, models)
+    try:
+        return Recommender(dataset, models, _load_ranker(dataset, folder))
+    except SegueError as problem:
+        return Recommender(dataset, models, notes=(str(problem),))
+
+
+def _load_ranker(dataset: Dataset, folder: Path) -> Ranker:
+    *trained, card = cards(dataset)
+    if card.fingerprint != dataset.manifest["fingerprint"]:
+        raise SegueError("The ranker was trained on other playlists: train it again.")
+    if read_json(folder / "sources.json") != json.loads(json.dumps(ranker_sources(trained))):
+        raise SegueError("The ranker was trained with other models than there are: train it again.")
+    ranker = Ranker.load(folder)
+    if ranker.features != tuple(feature.name for feature in documented(ranker.sources)):
+        raise SegueError(
+            "The ranker was trained with other features than there are: train it again."
+        )
+    return ranker

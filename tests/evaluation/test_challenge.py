@@ -14,6 +14,7 @@ from core.errors import SegueError
 from core.evaluation.challenge import (
     CATEGORIES,
     complete,
+    masked,
     read_challenge,
     split,
     verify_submission,
@@ -78,6 +79,71 @@ def test_a_query_shows_what_its_category_says(mixed):
         assert [*map(tracks.index, hidden)] == sorted(map(tracks.index, hidden))
         if not category.scattered:
             assert seeds.tolist() == tracks[: category.seeds]
+
+
+def test_each_mask_is_one_that_the_playlist_can_serve(mixed):
+    rows = np.arange(mixed.n_playlists)
+    challenge = masked(mixed, rows, 4, seed=1)
+    for seeds, title, hidden, index, row in zip(
+        challenge.queries.seeds,
+        challenge.queries.titles,
+        challenge.hidden,
+        challenge.category,
+        challenge.rows,
+        strict=True,
+    ):
+        category = CATEGORIES[index]
+        assert len(seeds) == category.seeds
+        assert len(hidden) >= 1
+        assert title == (mixed.playlists.titles[row] if category.titled else None)
+        assert title is not None or not category.titled
+        assert sorted([*seeds, *hidden]) == sorted(mixed.playlists[row].tolist())
+
+
+def test_a_playlist_has_as_many_distinct_masks_as_it_can_serve_but_no_more_than_asked(mixed):
+    rows = np.arange(mixed.n_playlists)
+    challenge = masked(mixed, rows, 4, seed=1)
+    masks = list(zip(challenge.rows.tolist(), challenge.category.tolist(), strict=True))
+    assert len(set(masks)) == len(masks)
+    assert (np.diff(challenge.rows) >= 0).all()
+    counts = np.bincount(challenge.rows, minlength=mixed.n_playlists)
+    for row, (length, title) in enumerate(
+        zip(mixed.playlists.lengths, mixed.playlists.titles, strict=True)
+    ):
+        able = [length > one.seeds and (title is not None or not one.titled) for one in CATEGORIES]
+        assert counts[row] == min(sum(able), 4)
+
+
+def test_masks_have_as_equal_shares_as_lengths_allow(mixed):
+    def shares(rows):
+        drawn = [masked(mixed, rows, 3, seed).category for seed in range(20)]
+        return np.bincount(np.concatenate(drawn), minlength=10)
+
+    long, everyone = shares(np.arange(120)), shares(np.arange(mixed.n_playlists))
+    # The first 120 can serve all categories; the others leave the long ones to them.
+    assert long.min() > 0.9 * long.mean()
+    assert long.max() < 1.1 * long.mean()
+    assert (everyone[6:] > 1.05 * long[6:]).all()
+
+
+def test_masks_depend_on_the_seed_alone(mixed):
+    rows = np.arange(40, 160)
+    challenge = masked(mixed, rows, 2, seed=1)
+    assert same(challenge, masked(mixed, rows, 2, seed=1))
+    assert not same(challenge, masked(mixed, rows, 2, seed=2))
+    assert set(challenge.rows) <= set(rows)
+
+
+def test_playlists_that_serve_no_category_are_left_out(make_dataset):
+    dataset = make_dataset([["a"], ["a", "b", "c", "d", "e"], ["a", "b"]], [None, " ", "title"])
+    challenge = masked(dataset, np.arange(3), 4, seed=0)
+    assert set(challenge.rows.tolist()) == {2}
+    assert sorted(CATEGORIES[one].label for one in challenge.category) == [
+        "title + first 1",
+        "title only",
+    ]
+    assert len(masked(dataset, np.arange(2), 4, seed=0)) == 0
+    assert len(masked(dataset, np.empty(0, int), 4, seed=0)) == 0
 
 
 def test_scattered_seeds_are_not_the_first(mixed):

@@ -10,7 +10,7 @@ from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.progress import Progress
 from core.retrieval import MODELS, PRESETS, REFERENCES
-from core.retrieval.base import Queries, Recommendations, RetrievalModel
+from core.retrieval.base import Queries, Recommendations, RetrievalModel, unit
 from tests.conftest import style_of
 
 QUICK = {
@@ -18,7 +18,7 @@ QUICK = {
     "track2vec": {"vector_size": 16, "window": 12, "epochs": 20, "alpha": 0.2},
     "two_tower": {"dimensions": 16, "batch": 32, "targets": 4, "negatives": 64, "epochs": 12},
 }
-NOT_LINEAR = {"popularity", "titles", "two_tower", "audio"}
+NOT_LINEAR = {"popularity", "titles", "two_tower", "audio", "rating"}
 """Models that divide no score among the seeds."""
 ABSENT = 3
 """Tracks of style 0 that no training playlist holds."""
@@ -202,6 +202,21 @@ def test_contributions_of_seeds_sum_to_the_scores(name, fitted, view):
     assert shares.shape == (4, 20)
     np.testing.assert_allclose(shares.sum(axis=0), answer.scores[0], rtol=1e-4, atol=1e-6)
     assert model.uses_metadata or not shares[2].any()
+
+
+@every_model
+def test_vectors_of_tracks_tell_styles_apart(name, fitted, view):
+    vectors = fitted[name].track_vectors()
+    if vectors is None:
+        return
+    assert vectors.dtype == np.float32
+    assert len(vectors) == view.n_tracks
+    absent = view.counts == 0
+    assert fitted[name].uses_metadata or not vectors[absent].any()
+    styles = np.array(style_of(view, np.arange(view.n_tracks)))[~absent]
+    cosines = unit(vectors[~absent]) @ unit(vectors[~absent]).T
+    same = styles[:, None] == styles
+    assert cosines[same].mean() > cosines[~same].mean() + 0.3
 
 
 @every_model

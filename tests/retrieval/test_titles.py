@@ -127,6 +127,15 @@ def test_only_the_nearest_titles_vote(make_dataset):
     assert set(answer(dataset, "rock", neighbours=1)) == {"a", "b"}
 
 
+def test_likeness_of_titles_is_part_of_the_evidence(dataset):
+    model = Titles().fit(dataset)
+    titles = ["summer hits", None, "été"]
+    alike = model.alike(titles)
+    assert alike.shape == (3, dataset.n_playlists)
+    np.testing.assert_allclose(alike.toarray()[0, :2], 1, rtol=1e-5)
+    np.testing.assert_array_equal(alike.toarray(), model.evidence(titles)[0].toarray())
+
+
 def test_seeds_do_not_matter_but_are_left_out(dataset):
     model = Titles(Titles.Params(**VOTES_ONLY)).fit(dataset)
     a = dataset.ids_of(["t:a"])

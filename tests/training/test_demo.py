@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from core.dataset.dataset import Dataset
-from core.recommender import Recommender
+from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
 from core.training import demo
 from core.training.evaluate import stored_leaderboard
 from core.training.maps import load_map
-from core.training.train import cards, load_models
+from core.training.train import cards, load_recommender
 from core.workspace import DEMO
+from tests.conftest import in_this_process
 
 SMALL = {"playlists": 400, "tracks": 1_200, "holdout": 50}
 SMALL_FINGERPRINT = "58fcd81a05998c12466191914757903c0293c7de7971b58706e2e98774c8eb28"
@@ -21,7 +22,8 @@ SMALL_FINGERPRINT = "58fcd81a05998c12466191914757903c0293c7de7971b58706e2e98774c
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "small"
-    return demo.build_demo(folder, preset="fast", map_method="pca", **SMALL)
+    with in_this_process():
+        return demo.build_demo(folder, preset="fast", map_method="pca", **SMALL)
 
 
 def layout(folder):
@@ -45,13 +47,15 @@ def test_the_shipped_demo_has_what_the_command_writes(small):
 
 def test_the_shipped_models_are_all_there_and_fit_the_playlists():
     dataset = Dataset(DEMO)
-    assert [card.model for card in cards(dataset)] == list(MODELS)
-    recommender = Recommender(dataset, load_models(dataset))
+    assert [card.model for card in cards(dataset)] == [*MODELS, RANKER]
+    recommender = load_recommender(dataset)
+    assert recommender.choices[0] == RANKER
+    assert not recommender.notes
     found = recommender.continue_playlist(dataset.playlists[0][:5], k=20)
     assert len(set(found.tracks.tolist())) == 20
     assert load_map(dataset).coordinates.shape[1] == 2
     assert np.isfinite(load_map(dataset).coordinates).mean() > 0.9
-    assert {row.name for row in stored_leaderboard(dataset).rows} >= {"fusion", *MODELS}
+    assert {row.name for row in stored_leaderboard(dataset).rows} >= {RANKER, "fusion", *MODELS}
 
 
 def test_the_shipped_demo_is_small():

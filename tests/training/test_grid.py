@@ -13,7 +13,7 @@ from core.evaluation.leaderboard import System, measure
 from core.evaluation.metrics import paired_difference
 from core.retrieval import MODELS
 from core.training import grid as module
-from core.training.grid import Point, combinations, grid, keep_best, parse_settings
+from core.training.grid import combinations, grid, keep_best, parse_settings
 from core.training.train import cards, load_models
 
 SIZES = {"holdout": 30, "validation": 20}
@@ -32,12 +32,12 @@ def asked(monkeypatch):
     """Work in this process, and the settings of every task that was asked for."""
     tasks = []
 
-    def answers(todo, jobs):
+    def answers(_, todo, jobs):
         for task in todo:
             tasks.append(task["settings"])
-            yield task, Point(**module._work(task))
+            yield task, module._work(task)
 
-    monkeypatch.setattr(module, "_answers", answers)
+    monkeypatch.setattr(module, "answers", answers)
     return tasks
 
 
@@ -162,16 +162,16 @@ def test_another_split_or_other_playlists_are_measured_anew(dataset, asked):
 
 
 def test_what_was_measured_before_an_interruption_is_kept(dataset, asked, monkeypatch):
-    whole = module._answers
+    whole = module.answers
 
-    def interrupted(tasks, jobs):
-        yield next(whole(tasks, jobs))
+    def interrupted(worker, tasks, jobs):
+        yield next(whole(worker, tasks, jobs))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "_answers", interrupted)
+    monkeypatch.setattr(module, "answers", interrupted)
     with pytest.raises(KeyboardInterrupt):
         grid(dataset, "playlist_knn", POINTS, **SIZES)
-    monkeypatch.setattr(module, "_answers", whole)
+    monkeypatch.setattr(module, "answers", whole)
     grid(dataset, "playlist_knn", POINTS, **SIZES)
     assert [settings["neighbours"] for settings in asked] == [1, 40]
 

@@ -1,0 +1,100 @@
+"""Tasks in processes: stand-ins for the interpreter say what a worker would."""
+
+import io
+import json
+import sys
+import threading
+from contextlib import closing
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from core.training import workers
+from core.training.workers import affordable_jobs, answers, received, reply
+
+
+@pytest.fixture
+def python(tmp_path, monkeypatch):
+    """A function that puts a shell script in the interpreter's place."""
+
+    def replaced(*lines):
+        script = tmp_path / "python"
+        script.write_text("\n".join(["#!/bin/sh", *lines]) + "\n")
+        script.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(script))
+
+    return replaced
+
+
+def test_each_task_comes_back_with_its_answer_whatever_else_was_said(python):
+    python("echo a word in between", 'test "$1 $2" = "-m some.module" && cat')
+    tasks = [{"n": n, "name": "ü\n"} for n in range(5)]
+    done = list(answers("some.module", tasks, jobs=2))
+    assert sorted(task["n"] for task, _ in done) == [0, 1, 2, 3, 4]
+    assert all(task == answer for task, answer in done)
+
+
+def test_no_tasks_are_no_answers(python):
+    python("exit 1")
+    assert list(answers("some.module", [], jobs=2)) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "clause"),
+    [
+        (("echo first >&2", "echo out of luck >&2", "exit 3"), "code 3 (out of luck)"),
+        (("exit 4",), "code 4 (no word of why)"),
+        (("kill -9 $$",), "code -9 (no word of why)"),
+    ],
+)
+def test_a_process_that_ends_badly_says_why_and_takes_no_other_along(python, lines, clause):
+    python("read task", 'case "$task" in *1*) ;; *) echo null; exit 0 ;; esac', *lines)
+    done = {task["n"]: answer for task, answer in answers("m", [{"n": n} for n in range(3)], 1)}
+    assert done == {0: None, 1: f"its process ended with {clause}", 2: None}
+
+
+def test_a_worker_has_one_thread(python):
+    python('echo "[\\"$OMP_NUM_THREADS\\", \\"$OPENBLAS_NUM_THREADS\\"]"')
+    ((_, answer),) = answers("m", [{}], 1)
+    assert answer == ["1", "1"]
+
+
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_workers_end_with_whoever_stops_listening(python, tmp_path, waiting):
+    """Also one that takes the place of another at that very moment."""
+    wait = f"until test -e {tmp_path}/started-*; do sleep 0.01; done"
+    python(
+        "read task",
+        f'case "$task" in *quick*) {wait}; echo null; exit 0 ;; esac',
+        f"touch {tmp_path}/started-$$",
+        "exec sleep 30",
+    )
+    tasks = [{"kind": "slow"}, {"kind": "quick"}, *[{"kind": "slow"}] * waiting]
+    with closing(answers("m", tasks, jobs=2)) as done:
+        assert next(done) == ({"kind": "quick"}, None)
+    for thread in threading.enumerate():
+        if thread.name.startswith("ThreadPoolExecutor"):
+            thread.join(20)
+            assert not thread.is_alive()
+    started = [int(path.name.removeprefix("started-")) for path in tmp_path.glob("started-*")]
+    assert started
+    assert not any(psutil.pid_exists(pid) for pid in started)
+
+
+@pytest.mark.parametrize(
+    ("cores", "available", "jobs"), [(4, 64e9, 4), (4, 5e9, 2), (4, 1e6, 1), (None, 64e9, 1)]
+)
+def test_there_are_no_more_processes_than_cores_and_memory(monkeypatch, cores, available, jobs):
+    monkeypatch.setattr(workers.psutil, "cpu_count", lambda logical: cores)
+    memory = SimpleNamespace(available=available)
+    monkeypatch.setattr(workers.psutil, "virtual_memory", lambda: memory)
+    assert affordable_jobs() == jobs
+
+
+def test_a_reply_is_the_last_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.StringIO('{"fold": 3}'))
+    assert received() == {"fold": 3}
+    sys.stdout.write("no newline at the end")
+    reply({"text": "two\nlines"})
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"text": "two\nlines"}
