@@ -11,9 +11,10 @@ from core.ordering import Dials, filter_candidates, order
 from core.ranking.candidates import Candidates
 from core.ranking.features.base import Feature
 from core.ranking.features.sources import label
-from core.ranking.fusion import CONSTANT
-from core.ranking.ranker import RANKER
-from core.recommender import FUSION, Judgement, Recommender
+from core.ranking.fusion import CONSTANT, blend
+from core.ranking.ranker import RANKER, mixed
+from core.ranking.routes import route
+from core.recommender import FUSION, Judgement, Recommender, places_in
 from core.retrieval.base import Queries, falling
 
 MOST = 25
@@ -186,8 +187,8 @@ class Reasons:
         What gave the scores: "ranker", "fusion", or the name of a single model.
     tracks : int32 array, shape (n_tracks,)
     scores : float64 array, shape (n_tracks,)
-        The ranker's raw score; the fusion's sum of weight / (60 + place); the model's own score.
-        NaN for tracks that only complete the list.
+        The ranker's before the logistic function; the fusion's sum of weight / (60 + place); the
+        model's own. NaN for tracks that only complete the list.
     sources : Sources
     parts : Parts
     features : Contributions or None
@@ -245,11 +246,11 @@ def explain(
     judged = recommender.judged(queries, name, len(tracks))
     kind = RANKER if judged.ranked[0] else FUSION if name == RANKER else name
     candidates = judged.candidates.take(np.array([0]))
-    at = _places(candidates.tracks, tracks) - 1
+    at = places_in(candidates.tracks, tracks) - 1
     sources = _sources(recommender, kind, judged, candidates, at)
     features = None
     if kind == RANKER:
-        parts, features = _ranked(recommender, queries[:1], candidates, at)
+        parts, features = _ranked(recommender, queries[:1], judged, candidates, at)
     elif kind == FUSION:
         parts = _fused(sources, judged, at)
     else:
@@ -269,12 +270,6 @@ def explain(
 
 def _ids(tracks: Sequence[int] | np.ndarray) -> np.ndarray:
     return np.asarray(tracks, np.int32)
-
-
-def _places(listed: np.ndarray, tracks: np.ndarray) -> np.ndarray:
-    """Place of each track in a list, from 1; 0 where it is not in it."""
-    places = {track: place for place, track in enumerate(listed.tolist(), 1)}
-    return np.array([places.get(track, 0) for track in tracks.tolist()], np.int32)
 
 
 def _rows(values: np.ndarray, at: np.ndarray, missing: float) -> np.ndarray:
@@ -313,13 +308,20 @@ def _fused(sources: Sources, judged: Judgement, at: np.ndarray) -> Parts:
 
 
 def _ranked(
-    recommender: Recommender, query: Queries, candidates: Candidates, at: np.ndarray
+    recommender: Recommender,
+    query: Queries,
+    judged: Judgement,
+    candidates: Candidates,
+    at: np.ndarray,
 ) -> tuple[Parts, Contributions]:
-    """Shapley values of the features, and their sums by source and by group."""
+    """Shapley values of the features, their sums by source and by group, and what fusion adds."""
     ranker, described = recommender.ranker, recommender.features
     assert ranker is not None
     assert described is not None
-    values = _rows(described.values(query, candidates), at, np.nan)
+    every = described.values(query, candidates)
+    grown, fused = ranker.score(every), blend(candidates, judged.weights[:1])
+    added = mixed(grown, fused, candidates.indptr, ranker.mix[route(query)]) - grown
+    values = _rows(every, at, np.nan)
     *columns, base = ranker.contributions(values).T
     shares = np.stack(columns, axis=1)
     shares[at < 0] = np.nan
@@ -327,7 +329,12 @@ def _ranked(
     names = tuple(dict.fromkeys(groups))
     belongs = np.array(groups)[:, None] == np.array(names)
     labels = tuple(label(name) if name in ranker.sources else GROUPS[name] for name in names)
-    parts = Parts(names, labels, shares @ belongs, float(base[0]) if len(base) else 0.0)
+    parts = Parts(
+        (*names, FUSION),
+        (*labels, "The fusion of all models"),
+        np.hstack([shares @ belongs, _rows(added[:, None], at, np.nan)]),
+        float(base[0]) if len(base) else 0.0,
+    )
     return parts, Contributions(described.features, values, shares)
 
 
@@ -360,14 +367,14 @@ def _seeds(
 ) -> Seeds:
     seeds = queries.seeds[0]
     whole, *lacking = lists
-    places = _places(whole, tracks)
+    places = places_in(whole, tracks)
     without = np.zeros((len(tracks), len(seeds)), np.int32)
     tried = np.zeros(len(seeds), bool)
     tried[left_out] = True
     exact = _exact_shares(recommender, kind, queries[:1], tracks)
     shares = np.full(without.shape, np.nan)
     for seed, listed in zip(left_out, lacking, strict=True):
-        without[:, seed] = _places(listed, tracks)
+        without[:, seed] = places_in(listed, tracks)
         gone = max(len(whole), len(listed)) + 1
         place = np.where(without[:, seed] > 0, without[:, seed], gone)
         shares[:, seed] = np.log2(place / np.maximum(places, 1))

@@ -187,9 +187,10 @@ class Recommender:
         name = self.require_choice(model)
         if not len(queries):
             return []
-        candidates, scores = self._scores(queries, self._answers(queries, name, k), name)
-        ends = candidates.indptr[1:-1]
-        return list(zip(np.split(candidates.tracks, ends), np.split(scores, ends), strict=True))
+        judged = self.judged(queries, name, k)
+        candidates = judged.candidates
+        parts = np.split(np.arange(len(candidates)), candidates.indptr[1:-1])
+        return [(candidates.tracks[part], judged.scores[part]) for part in parts]
 
     def judged(self, queries: Queries, model: str | None = None, k: int = CANDIDATES) -> Judgement:
         """What `scored` gives for the same parameters, with what says why."""
@@ -248,7 +249,7 @@ class Recommender:
         return Continuation(
             tracks,
             shown,
-            {source: _places(answer.ids[0], tracks) for source, answer in answers.items()},
+            {source: places_in(answer.ids[0], tracks) for source, answer in answers.items()},
             self._closest(known, tracks, answers),
             notes,
         )
@@ -411,9 +412,7 @@ def _positive(scores: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-scores))
 
 
-def _places(candidates: np.ndarray, tracks: np.ndarray) -> np.ndarray:
-    """Place of each track among the candidates, from 1; 0 where it is none of them."""
-    if not len(tracks):
-        return np.empty(0, np.int32)
-    match = candidates[None, :] == tracks[:, None]
-    return np.where(match.any(1), match.argmax(1) + 1, 0).astype(np.int32)
+def places_in(candidates: np.ndarray, tracks: np.ndarray) -> np.ndarray:
+    """Place of each track in a list, from 1, int32; 0 where it is not in it."""
+    places = {track: place for place, track in enumerate(candidates.tolist(), 1)}
+    return np.array([places.get(track, 0) for track in tracks.tolist()], np.int32)

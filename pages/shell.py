@@ -41,8 +41,8 @@ def sidebar() -> None:
             "model",
             options=choices,
             format_func=session.model_label,
-            help="A ranker orders what all models propose, or their rankings are fused, or one model "
-            "answers alone.",
+            help="A ranker orders what all models propose, or their rankings are fused, or one "
+            "model answers alone.",
         )
         st.divider()
         _dials()

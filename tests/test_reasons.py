@@ -75,7 +75,8 @@ def test_attributions_of_features_sum_to_the_rankers_raw_score(recommender):
         raw = recommender.ranker.score(features.values[known])
         sums = reasons.parts.base + features.shares[known].sum(axis=1)
         np.testing.assert_allclose(sums, raw)
-        np.testing.assert_allclose(reasons.scores[known], raw)
+        fused = reasons.parts.shares[known, reasons.parts.names.index(FUSION)]
+        np.testing.assert_allclose(reasons.scores[known], raw + fused)
         shares = [abs(share) for _, _, share in features.largest(0)]
         assert shares == sorted(shares, reverse=True)
         np.testing.assert_allclose(

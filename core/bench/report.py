@@ -13,7 +13,7 @@ from core.bench.ablation import AUDIO, WHOLE
 from core.bench.contenders import Contender
 from core.evaluation.challenge import CATEGORIES
 from core.evaluation.leaderboard import LABELS
-from core.evaluation.metrics import Figure, Figures, with_intervals
+from core.evaluation.metrics import Figure, Figures, clustered_bootstrap, with_intervals
 from core.evaluation.verdict import clearly_dearer
 from core.ranking.ranker import LABEL, RANKER
 from core.recommender import FUSION
@@ -28,7 +28,6 @@ _WITHOUT = f"{RANKER} without "
 
 _COVERED = 0.5
 """Share of a playlist's tracks with audio features from which on it counts as well covered."""
-_RESAMPLES = 1_000
 _WIDTH = 100
 _FIT_S, _PEAK_MB, _ALONE_MS = 300, 2_000, 30
 """What a model of ours may need at most on a laptop."""
@@ -222,47 +221,6 @@ class _Pooled:
 
     def _figures(self, values: np.ndarray, playlists: np.ndarray) -> dict[str, Figure]:
         return with_intervals(self.names, clustered_bootstrap(values, playlists))
-
-
-def clustered_bootstrap(
-    values: np.ndarray, clusters: np.ndarray, seed: int = 0, resamples: int = _RESAMPLES
-) -> np.ndarray:
-    """Mean with its 95 % percentile interval, where some rows are of the same playlist.
-
-    Rows of one cluster depend on each other, so whole clusters are drawn with replacement
-    (A. C. Davison, D. V. Hinkley, Bootstrap Methods and their Application, 1997, section 3.8).
-
-    Parameters
-    ----------
-    values : float array, shape (N, M)
-        NaN leaves a row out of that column's mean.
-    clusters : int array, shape (N,)
-        Which rows belong together.
-    seed : int
-        Equal seeds and clusters draw equal resamples, so calls are paired.
-    resamples : int
-
-    Returns
-    -------
-    float64 array, shape (3, M)
-        Mean, lower and upper end; NaN where a column has no value.
-    """
-    distinct, at = np.unique(clusters, return_inverse=True)
-    there = ~np.isnan(values)
-    sums = np.zeros((len(distinct), values.shape[1]))
-    sizes = np.zeros_like(sums)
-    np.add.at(sums, at, np.where(there, values, 0))
-    np.add.at(sizes, at, there)
-    even = np.full(len(distinct), 1 / len(distinct))
-    draws = np.random.default_rng(seed).multinomial(len(distinct), even, size=resamples)
-    drawn = draws @ sizes
-    means = np.divide(draws @ sums, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
-    whole = sizes.sum(axis=0)
-    result = np.full((3, values.shape[1]), np.nan)
-    some = whole > 0
-    result[0, some] = sums.sum(axis=0)[some] / whole[some]
-    result[1:, some] = np.nanquantile(means[:, some], [0.025, 0.975], axis=0)
-    return result
 
 
 def summarise(

@@ -142,7 +142,7 @@ def measured_quotas(lists: np.ndarray, hidden: Sequence[np.ndarray], size: int) 
     Returns
     -------
     int64 array, shape (n_sources,)
-        Multiples of 25, at most K. They end where no list finds anything more.
+        Multiples of 25, at most K. They end where no list's next tracks find anything.
     """
     n_sources, n_queries, depth = lists.shape
     worth, steps = _steps(lists, hidden)

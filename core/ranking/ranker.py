@@ -136,7 +136,7 @@ class Ranker:
         truncation : int
             Places from the top whose pairs count.
         bags : int
-            Forests; each is grown without one of as many parts of the playlists.
+            Forests, 2 or more; each is grown without one of as many parts of the playlists.
         """
 
         pool: int = 1200

@@ -76,7 +76,7 @@ class CrossFit:
     def fold(self) -> np.ndarray:
         """Fold of each playlist, int64; -1 for those that are always learnt from."""
         n, most = self.dataset.n_playlists, self.params.playlists
-        folds = 1 if n * _SCARCE > most else min(self.params.folds, n)
+        folds = 1 if n * _SCARCE > most else max(2, min(self.params.folds, n))
         dealt = np.full(n, -1)
         order = np.random.default_rng(self.seed).permutation(n)[:most]
         dealt[order] = np.arange(len(order)) % folds

@@ -19,12 +19,13 @@ from core.workspace import DEMO, atomic_folder
 
 PLAYLISTS, TRACKS, HOLDOUT = 4_000, 12_000, 400
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "als": {"factors": 48},
+    "als": {"factors": 44},
     "item_knn": {"neighbours": 30},
     "lightgcn": {"vector_size": 32},
     "titles": {"factors": 16},
-    "track2vec": {"vector_size": 48},
-    "two_tower": {"dimensions": 48},
+    "track2vec": {"vector_size": 44},
+    "two_tower": {"dimensions": 44},
+    RANKER: {"playlists": 300, "pool": 600, "rounds": 80},
 }
 """Smaller models than the usual, so that the demo stays under 15 MB."""
 

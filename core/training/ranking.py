@@ -10,7 +10,7 @@ import numpy as np
 from core.dataset.dataset import Dataset
 from core.evaluation import metrics
 from core.evaluation.challenge import Challenge, complete
-from core.evaluation.metrics import LENGTH, paired_difference
+from core.evaluation.metrics import LENGTH, clustered_bootstrap
 from core.progress import SILENT, Progress
 from core.ranking.candidates import pool
 from core.ranking.fusion import blend, weights
@@ -70,6 +70,8 @@ def fit_ranker(made: CrossFit, params: Ranker.Params, progress: Progress = SILEN
     progress : Progress
     """
     tables = [made.table(fold) for fold in made.folds]
+    if params.bags < 2:
+        raise ValueError("a ranker has two forests or more: each is judged on what it has not seen")
     bags = [made.masked(fold).rows % params.bags for fold in made.folds]
     boosters = []
     for bag in range(params.bags):
@@ -78,37 +80,56 @@ def fit_ranker(made: CrossFit, params: Ranker.Params, progress: Progress = SILEN
         boosters.append(grow(tables, kept, params, made.seed + bag, progress=part))
     progress.update("Judging the ranker", params.bags / (params.bags + 1))
     precisions = [_precisions(made, fold, boosters, bags[fold]) for fold in made.folds]
+    masked = [made.masked(fold) for fold in made.folds]
     mix, standing = _judged(
-        np.concatenate([route(made.masked(fold).queries) for fold in made.folds]),
+        np.concatenate([route(one.queries) for one in masked]),
+        np.concatenate([one.rows for one in masked]),
+        np.concatenate(bags),
         {name: np.concatenate([one[name] for one in precisions]) for name in precisions[0]},
     )
     return Ranker(params, list(made.sources), made.features, made.quotas, mix, boosters, standing)
 
 
 def _judged(
-    routes: np.ndarray, precision: Mapping[str | float, np.ndarray]
+    routes: np.ndarray,
+    playlists: np.ndarray,
+    bags: np.ndarray,
+    precision: Mapping[str | float, np.ndarray],
 ) -> tuple[np.ndarray, dict[str, Standing]]:
     """The best mix of each route, and how the ranker stands with it.
 
+    The playlists of a bag are judged with the mix that is best on the others, and playlists are
+    drawn with all their masks, so that the ranker is not flattered.
+
     Parameters
     ----------
-    routes : int array, shape (n,)
-        Route of each masked playlist.
+    routes, playlists, bags : int arrays, shape (n,)
+        Route of each mask, its playlist, and the forest that has not seen this.
     precision : mapping of source, `FUSION` or mix to float array, shape (n,)
         R-precision of each masked playlist.
     """
     mix, standing = np.zeros(len(ROUTES)), {}
     for index in np.unique(routes):
-        here = {name: values[routes == index] for name, values in precision.items()}
-        mix[index] = max(MIXES, key=lambda share: here[share].mean())
+        rows = np.flatnonzero(routes == index)
+        here = {name: values[rows] for name, values in precision.items()}
+        mix[index] = _best_mix(here, np.ones(len(rows), bool))
+        ranked = np.empty(len(rows))
+        for bag in np.unique(bags[rows]):
+            mine = bags[rows] == bag
+            ranked[mine] = here[_best_mix(here, ~mine)][mine]
         singles = [name for name in here if name not in (*MIXES, FUSION)]
         single = str(max(singles, key=lambda name: here[name].mean()))
-        ranked = here[mix[index]]
-        against = [
-            tuple(paired_difference(ranked, here[name]).tolist()) for name in (single, FUSION)
-        ]
-        standing[ROUTES[index].label] = Standing(len(ranked), single, *against)
+        gaps = np.stack([ranked - here[single], ranked - here[FUSION]], axis=1)
+        figures = clustered_bootstrap(gaps, playlists[rows]).T.tolist()
+        standing[ROUTES[index].label] = Standing(len(rows), single, *map(tuple, figures))
     return mix, standing
+
+
+def _best_mix(precision: Mapping[str | float, np.ndarray], among: np.ndarray) -> float:
+    """The mix with the best mean among some masks, the least of equals."""
+    if not among.any():
+        return MIXES[0]
+    return max(MIXES, key=lambda share: precision[share][among].mean())
 
 
 def _precisions(

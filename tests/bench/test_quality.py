@@ -15,11 +15,11 @@ from core.__main__ import app
 from core.bench import contenders
 from core.bench.contenders import Contender, our_contenders, peer_contenders
 from core.bench.quality import _measured, quality
-from core.bench.report import METRICS, clustered_bootstrap, render, verdict
+from core.bench.report import METRICS, render, verdict
 from core.errors import SegueError
 from core.evaluation.challenge import split
 from core.evaluation.leaderboard import System, measure
-from core.evaluation.metrics import Figure
+from core.evaluation.metrics import Figure, clustered_bootstrap
 from core.recommender import FUSION
 from core.retrieval import MODELS
 from core.retrieval.popularity import Popularity

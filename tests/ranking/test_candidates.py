@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ranking.candidates import measured_quotas, pool
+from core.ranking.candidates import heard, measured_quotas, pool
 from core.retrieval.base import Recommendations
 
 N_TRACKS = 12
@@ -85,6 +85,19 @@ def test_taken_candidates_are_those_of_the_queries_alone():
         np.testing.assert_array_equal(getattr(taken, name), getattr(alone, name))
     assert taken.sources == whole.sources
     assert len(whole.take(np.empty(0, int))) == 0
+
+
+def test_tracks_that_nobody_holds_leave_the_answers_to_some_queries():
+    answers = {"a": answer([[3, 1, 2], [3, 1, 2]]), "b": answer([[1], []])}
+    counts = np.ones(N_TRACKS, int)
+    counts[[1, N_TRACKS - 1]] = 0
+    found = heard(answers, counts, np.array([True, False]))
+    assert found["a"].ids[:, :4].tolist() == [[3, -1, 2, -1], [3, 1, 2, -1]]
+    assert not (found["b"].ids >= 0).any()
+    candidates = pool(found, np.full((2, 2), 5), N_TRACKS)
+    assert candidates.tracks.tolist() == [2, 3, 1, 2, 3]
+    # The others keep their places.
+    assert candidates.ranks[:, 0].tolist() == [3, 1, 2, 3, 1]
 
 
 def proposed(*sources, k=100):

@@ -51,7 +51,7 @@ def test_a_standing_is_against_the_best_single_source_of_its_route():
         "a": np.where(first, weak, strong),
         "b": np.where(first, strong, weak),
     }
-    mix, standing = module._judged(routes, precision)
+    mix, standing = module._judged(routes, np.arange(40), np.arange(40) % 2, precision)
     assert (mix[0], mix[3]) == (module.MIXES[0], module.MIXES[-1])
     assert mix.shape == (len(ROUTES),)
     assert {label: (one.single, one.playlists) for label, one in standing.items()} == {
@@ -86,7 +86,7 @@ def test_a_playlist_is_judged_by_the_forest_that_has_not_seen_it(trained, monkey
     monkeypatch.setattr(CrossFit, "table", told)
     captured = {}
 
-    def judged(routes, precision):
+    def judged(routes, playlists, bags, precision):
         captured.update(precision)
         return np.zeros(len(ROUTES)), {}
 
