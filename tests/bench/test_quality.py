@@ -20,10 +20,11 @@ from core.errors import SegueError
 from core.evaluation.challenge import split
 from core.evaluation.leaderboard import System, measure
 from core.evaluation.metrics import Figure, clustered_bootstrap
+from core.ranking.ranker import RANKER
 from core.recommender import FUSION
 from core.retrieval import MODELS
 from core.retrieval.popularity import Popularity
-from tests.conftest import style_of
+from tests.conftest import SMALL, in_this_process, style_of
 
 HOLDOUT = 36
 SEEDS = (0, 1)
@@ -348,3 +349,29 @@ def test_without_a_command_all_benchmarks_run_and_print_one_report(bench, report
     assert set(json.loads(bench("--json"))) == {"import", "search", "quality"}
     assert json.loads(bench("search", "--json")) == {"p95_ms": 1.0}
     assert "ratio" in bench("import")
+
+
+def test_the_ranker_is_measured_and_what_each_part_of_it_brings(planted):
+    models = our_contenders("popularity,playlist_knn,item_knn", "fast")
+    with in_this_process():
+        report = quality(
+            planted, models, [], HOLDOUT, (0,), isolated=False, ranker=SMALL, ablations=True
+        )
+    rows = {row.name: row for row in report.rows}
+    assert rows.keys() == {"popularity", "playlist_knn", "item_knn", FUSION, RANKER}
+    assert rows[RANKER].fit_seconds > rows[FUSION].fit_seconds
+    single = max((one.name for one in models), key=lambda n: rows[n].overall["r_precision"].value)
+    assert [lead.against for lead in report.leads] == [single, FUSION]
+    gap = rows[RANKER].overall["ndcg"].value - rows[FUSION].overall["ndcg"].value
+    assert report.leads[1].differences["ndcg"].value == pytest.approx(gap)
+    parts = {(one.part, one.covered): one.playlists for one in report.ablations}
+    # Four of five planted tracks have audio features, so most playlists are well covered.
+    assert parts.pop(("audio", True)) > HOLDOUT / 2
+    assert parts == dict.fromkeys(
+        [
+            (part, False)
+            for part in (*(one.name for one in models), "audio", "the ranking objective")
+        ],
+        HOLDOUT,
+    )
+    assert "without item_knn" in render(report)

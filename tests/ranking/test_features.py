@@ -1,6 +1,7 @@
 """What holds for all features, whatever they compute."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from core.dataset.dataset import Dataset
 from core.ranking import features as package
 from core.ranking.candidates import Candidates, pool
 from core.ranking.features import Features, documented, holders
+from core.ranking.features.__main__ import table
 from core.retrieval import MODELS
 from core.retrieval.base import Queries
 
@@ -228,3 +230,8 @@ def test_nothing_of_held_out_playlists_is_seen(make_dataset):
 
     same_tracks = [*hidden, *hidden]
     np.testing.assert_allclose(values(same_tracks), values([*hidden, *marked]), rtol=1e-4)
+
+
+def test_the_documents_list_every_feature():
+    shown = Path(__file__).resolve().parents[2] / "docs" / "features.md"
+    assert shown.read_text("utf-8") == table()
