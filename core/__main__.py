@@ -173,7 +173,7 @@ def train(
     from core.dataset.library import open_dataset, open_writable
     from core.ranking.ranker import RANKER
     from core.retrieval import MODELS
-    from core.training.train import chosen_models, missing_packages
+    from core.training.train import chosen_models, why_not
     from core.training.train import train as train_models
 
     names = chosen_models(models)
@@ -187,11 +187,8 @@ def train(
     rows = [[card.model, f"{card.seconds:.1f} s", f"{card.peak_mb:.0f} MB"] for card in trained]
     _table(["model", "fit", "peak memory"], rows)
     for name in (*MODELS, RANKER) if models == "all" else ():
-        if missing := missing_packages(name):
-            _say(
-                f"{name} is left out: this machine lacks {' and '.join(missing)}; run "
-                "`pip install -r requirements-train.txt`."
-            )
+        if problem := why_not(name):
+            _say(f"{name} is left out. {problem}")
 
 
 @app.command()

@@ -196,7 +196,7 @@ class Recommender:
         """What `scored` gives for the same parameters, with what says why."""
         name = self.require_choice(model)
         candidates, scores = self._scores(queries, self._answers(queries, name, k), name)
-        ranked = self._ranked(queries) & (name == RANKER)
+        ranked = self._ranked(queries, name)
         return Judgement(candidates, scores, ranked, self._weights(queries, name))
 
     def continue_playlist(
@@ -240,11 +240,11 @@ class Recommender:
         notes = self._notes(queries, answers, unknown, int((shown == 0).sum()))
         if model is None:
             notes += self.notes
-        if name == RANKER and len(queries.titles[0] or known) and not self._ranked(queries)[0]:
+        if name == RANKER and len(title or known) and not self._ranked(queries, name)[0]:
             like = ROUTES[route(queries)[0]].label
             notes += (
-                f"The ranker is not proven better than the best single model for {like}: the "
-                "models are fused instead.",
+                f"The ranker is not proven better than the best single model for queries like "
+                f"“{like}”: the models are fused instead.",
             )
         return Continuation(
             tracks,
@@ -254,9 +254,9 @@ class Recommender:
             notes,
         )
 
-    def _ranked(self, queries: Queries) -> np.ndarray:
-        """Which queries the ranker answers, where it is asked: those it is proven for; bool."""
-        if not self.ranker:
+    def _ranked(self, queries: Queries, model: str) -> np.ndarray:
+        """Which queries the ranker answers: where it is asked, those it is proven for; bool."""
+        if not self.ranker or model != RANKER:
             return np.zeros(len(queries), bool)
         said = np.array([bool(title) for title in queries.titles], bool) | (queries.lengths > 0)
         return said & self.ranker.proven[route(queries)]
@@ -270,7 +270,7 @@ class Recommender:
 
     def _answers(self, queries: Queries, model: str, k: int) -> dict[str, Recommendations]:
         """Stage 1: candidates of every model that takes part in the answer to some query."""
-        ranked = self._ranked(queries) if model == RANKER else np.zeros(len(queries), bool)
+        ranked = self._ranked(queries, model)
         wanted = {
             name
             for row, by_model in enumerate(self._weights(queries, model))
@@ -296,7 +296,7 @@ class Recommender:
         ).reshape(len(queries), len(answers))
         if model not in (RANKER, FUSION):
             quotas[:] = max(answer.ids.shape[1] for answer in answers.values())
-        ranked = self._ranked(queries) if model == RANKER else np.zeros(len(queries), bool)
+        ranked = self._ranked(queries, model)
         if self.ranker and ranked.any():
             quotas[ranked] = self.ranker.quotas_of(queries, list(answers))[ranked]
             answers = heard(answers, self.dataset.counts, ranked)

@@ -11,6 +11,8 @@ import streamlit as st
 from core.errors import SegueError
 from core.evaluation.candidates import DEPTHS, Pool, Union, recall_at, size_at
 from core.evaluation.challenge import CATEGORIES
+from core.evaluation.dials import LABELS as DIAL_LABELS
+from core.evaluation.dials import DialReport
 from core.evaluation.export import to_csv
 from core.evaluation.leaderboard import LABELS, Leaderboard, Row
 from core.evaluation.metrics import Figure, Figures, independent_difference
@@ -23,19 +25,24 @@ from core.explore.figures import (
     dots_figure,
     heat_colours,
 )
+from core.ordering import PAGE
+from core.ranking.ranker import Ranker
+from core.ranking.routes import ROUTES
 from core.training.evaluate import stored_leaderboard
-from pages import session
+from pages import dials, session
 from pages.session import Version
 from pages.widgets import counted, plain, sentences, simulated_badge
 
 VIEWS = ("Overall", "By category", "Titles", "Candidates", "Cost", "Catalogue")
 
 QUALITY = ("r_precision", "track_r_precision", "ndcg", "clicks", "hit@10", "hit@100", "hit@500")
+WITH_INTERVALS = ("r_precision", "ndcg", "clicks")  # Of the dials' measures.
 SPREAD = ("coverage", "novelty", "gini", "popularity_lift")
 NAMES = {name: label[0].upper() + label[1:] for name, label in LABELS.items()} | {
     "track_r_precision": "R-precision, tracks only",
     "popularity_lift": "Popularity lift",
 }
+DIAL_NAMES = {name: label[0].upper() + label[1:] for name, label in DIAL_LABELS.items()}
 LOWER_IS_BETTER = {"clicks"}
 MEANING = {
     "r_precision": "Of as many recommendations as tracks were hidden: the share that was hidden, "
@@ -54,6 +61,10 @@ MEANING = {
     "to one track.",
     "popularity_lift": "How much more popular recommended tracks are than the hidden ones: 0 is "
     "as popular, 1 is twice as popular.",
+    "similarity": f"How alike the first {PAGE} tracks are: the mean cosine of all pairs.",
+    "artists": f"Different artists among the first {PAGE} tracks.",
+    "step": f"How far tempo, key and energy move from track to track among the first {PAGE}: 0 is "
+    "not at all, 1 as far as can be.",
 }
 COSTS = {
     "fit": "Fit (s)",
@@ -83,6 +94,9 @@ def page() -> None:
             with st.container():
                 _views(version, board)
             _download(version, board)
+        with sentences():
+            _ranker(version)
+        _dials(version)
 
 
 def _board(version: Version) -> Leaderboard | None:
@@ -440,6 +454,121 @@ def _catalogue(version: Version, board: Leaderboard) -> None:
     )
 
 
+# --- the default answer: who gives it, and what its dials cost ---
+
+
+def _ranker(version: Version) -> None:
+    if not session.has_ranker(version):
+        return
+    st.subheader("Where the ranker answers", anchor=False)
+    recommender = session.recommender(version)
+    for note in recommender.notes:
+        st.warning(plain(note), icon=":material/warning:")
+    if recommender.ranker:
+        _standings(recommender.ranker)
+
+
+def _standings(ranker: Ranker) -> None:
+    """The gate in words, and what it let through by kind of query."""
+    fallen = [
+        f"**{route.label}**"
+        for route, proven in zip(ROUTES, ranker.proven, strict=True)
+        if not proven
+    ]
+    if not fallen:
+        outcome = "The ranker is proven for every kind of query."
+    elif len(fallen) == len(ROUTES):
+        outcome = "The ranker is proven for none: the fusion answers every query."
+    else:
+        outcome = f"The ranker fell back to the fusion for {', '.join(fallen)}."
+    st.markdown(outcome)
+    st.caption(
+        "It answers a kind of query only where it beats the best single model beyond the "
+        "95 % interval of their paired difference in R-precision, on masked playlists that its "
+        "forests have not seen."
+    )
+    found = [ranker.standing.get(route.label) for route in ROUTES]
+    _table(
+        {
+            "Kind of query": [route.label for route in ROUTES],
+            "Who answers": [
+                "the ranker"
+                if one and one.proven
+                else f"the fusion (ranker not {'proven' if one else 'judged'})"
+                for one in found
+            ],
+            "Playlists": [one.playlists if one else 0 for one in found],
+            "Best single model": [session.model_label(one.single) if one else "" for one in found],
+            "Gain over it": [_gain(one.against_single) if one else "" for one in found],
+            "Gain over the fusion": [_gain(one.against_blend) if one else "" for one in found],
+        },
+        "Who answers each kind of query, and what the ranker gains there",
+        config={
+            "Kind of query": _pinned(
+                140,
+                "With a title or without, and about so many seeds: the nearest kind counts.",
+            ),
+            "Playlists": st.column_config.NumberColumn(
+                format="localized", help="Masked playlists that the ranker was judged on."
+            ),
+        },
+    )
+
+
+def _gain(ends: tuple[float, float, float]) -> str:
+    """A difference in R-precision with its interval."""
+    return _said(Figure(*ends), _digits("r_precision"), sign=True)
+
+
+def _dials(version: Version) -> None:
+    try:
+        report = session.dials(version)
+    except SegueError:
+        st.info(
+            "What the dials cost was measured by another version of Segue: evaluate again.",
+            icon=":material/tune:",
+        )
+        return
+    if report is None:
+        return
+    st.subheader("What the dials cost", anchor=False)
+    st.caption(
+        f"Each dial turned alone, on {counted(report.playlists, 'held-out playlist')}: the "
+        "difference to no dial turned, on the same playlists. Fewer clicks are better. Alike, "
+        f"artists and step are of the first {PAGE} tracks, everything else of 500."
+    )
+    _differences(report)
+    by_default = (
+        f"{DIAL_NAMES[name]} {figure.value:.{_digits(name)}f}"
+        for name, figure in report.default.items()
+        if figure.value is not None
+    )
+    st.caption(f"With no dial turned: {', '.join(by_default)}.")
+    _downloads(
+        "Every dial and measure, with intervals:",
+        f"dials-{version.name}",
+        dials.to_csv(report),
+        report.as_json(),
+    )
+
+
+def _differences(report: DialReport) -> None:
+    columns: dict[str, list[Any]] = {
+        "Dial": [dials.label(row.dial, row.value) for row in report.rows]
+    }
+    config: dict[str, Any] = {}
+    for key in DIAL_LABELS:
+        name, digits = DIAL_NAMES[key], _digits(key)
+        figures = [row.difference[key] for row in report.rows]
+        if key in WITH_INTERVALS:
+            columns[name] = [_said(figure, digits, sign=True) for figure in figures]
+            config[name] = st.column_config.TextColumn(help=MEANING[key])
+        else:
+            columns[name] = [_rounded(figure.value, digits) for figure in figures]
+            config[name] = st.column_config.NumberColumn(help=MEANING[key], format=f"%+.{digits}f")
+    _table(columns, "What each dial changes", config=config)
+
+
 # --- pieces ---
 
 
@@ -532,15 +661,18 @@ def _heat(
         height="content",
         placeholder="–",
         alt=alt,
-        column_config=config | {"Model": _model_column()},
+        column_config=config | {"Model": _pinned()},
     )
 
 
 def _table(
-    columns: Mapping[str, Sequence[Any]], alt: str, digits: Mapping[str, int] | None = None
+    columns: Mapping[str, Sequence[Any]],
+    alt: str,
+    digits: Mapping[str, int] | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> None:
-    """Figures that sort as numbers; the model stays in sight."""
-    config = {
+    """Figures that sort as numbers; the first column stays in sight."""
+    figures = {
         name: st.column_config.NumberColumn(
             format=f"%.{(digits or {}).get(name, _DIGITS.get(name, 3))}f"
         )
@@ -553,16 +685,16 @@ def _table(
         height="content",
         placeholder="–",
         alt=alt,
-        column_config=config | {"Model": _model_column()},
+        column_config=figures | {next(iter(columns)): _pinned()} | dict(config or {}),
     )
 
 
-def _model_column() -> Any:
-    return st.column_config.TextColumn(pinned=True, width=180)
+def _pinned(width: int = 180, hint: str = "") -> Any:
+    return st.column_config.TextColumn(pinned=True, width=width, help=hint or None)
 
 
 def _digits(metric: str) -> int:
-    return 2 if metric in ("clicks", "novelty", "popularity_lift") else 3
+    return 2 if metric in ("clicks", "novelty", "popularity_lift", "artists") else 3
 
 
 _DIGITS = {NAMES[metric]: _digits(metric) for metric in NAMES}
@@ -582,6 +714,11 @@ def _said(figure: Figure, digits: int, sign: bool = False) -> str:
     return f"{value} ({_ends(figure, digits, sign)})"
 
 
+def _rounded(value: float | None, digits: int) -> float | None:
+    # Adding zero turns -0.0, of a small negative value, into 0.0.
+    return None if value is None else round(value, digits) + 0.0
+
+
 def _percent(figure: Figure) -> str:
     if figure.value is None or figure.low is None or figure.high is None:
         return "–"
@@ -593,21 +730,29 @@ def _dark() -> bool:
 
 
 def _download(version: Version, board: Leaderboard) -> None:
-    st.divider()
+    _downloads(
+        "The whole leaderboard, every category and metric:",
+        f"leaderboard-{version.name}",
+        to_csv(board),
+        board.as_json(),
+    )
+
+
+def _downloads(caption: str, name: str, table: str, everything: Mapping[str, Any]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("The whole leaderboard, every category and metric:", width="content")
+        st.caption(caption, width="content")
         st.download_button(
             "CSV",
-            to_csv(board),
-            f"leaderboard-{version.name}.csv",
+            table,
+            f"{name}.csv",
             "text/csv",
             icon=":material/download:",
             on_click="ignore",
         )
         st.download_button(
             "JSON",
-            json.dumps(board.as_json(), ensure_ascii=False),
-            f"leaderboard-{version.name}.json",
+            json.dumps(everything, ensure_ascii=False),
+            f"{name}.json",
             "application/json",
             icon=":material/download:",
             on_click="ignore",

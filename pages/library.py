@@ -13,7 +13,7 @@ from core.dataset.library import AUTO, SOURCES, import_dataset, open_writable
 from core.errors import SegueError
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
-from core.training.train import chosen_models, missing_packages, train
+from core.training.train import chosen_models, train, why_not
 from core.workspace import Workspace, checked_name
 from pages import session
 from pages.session import Version
@@ -169,11 +169,8 @@ def _models(version: Version) -> None:
     ):
         _train(version.name)
     for name in (*MODELS, RANKER):
-        if missing := missing_packages(name):
-            st.caption(
-                f"{session.model_label(name)} is left out: this machine lacks "
-                f"{' and '.join(missing)} (`pip install -r requirements-train.txt`)."
-            )
+        if problem := why_not(name):
+            st.caption(plain(f"{session.model_label(name)} is left out. {problem}"))
     st.caption("Fast settings take seconds to minutes. For the best ones, on the command line:")
     st.code(f"python -m core train --dataset {version.name}", language="bash")
     if version.name == session.request_now().dataset:

@@ -19,12 +19,14 @@ from core.dataset.library import open_dataset
 from core.dataset.matching import Matcher
 from core.dataset.search import SearchIndex
 from core.errors import SegueError
+from core.evaluation.dials import DialReport
 from core.explore.examples import Example, examples
 from core.explore.standing import Standing
 from core.ordering import Dials
 from core.ranking.ranker import LABEL, RANKER, SOURCE
 from core.recommender import FUSION, Continuation, Recommender
 from core.retrieval import MODELS
+from core.training.evaluate import stored_dials
 from core.training.maps import TrackMap, load_map
 from core.training.train import Card, load_recommender
 from core.training.train import cards as cards_of
@@ -281,11 +283,11 @@ def version() -> Version:
 
 
 def version_of(name: str) -> Version:
-    """A dataset by name; its stamp changes when it is imported, joined or trained again."""
+    """A dataset by name; its stamp changes when it is imported, joined, trained or measured."""
     folder = Workspace().path(name)
-    cards = [folder / "manifest.json", folder / "map" / "card.json"]
-    cards += sorted(folder.glob("models/*/card.json"))
-    return Version(name, "-".join(str(c.stat().st_mtime_ns) for c in cards if c.exists()))
+    files = [folder / "manifest.json", folder / "map" / "card.json", folder / "dials.json"]
+    files += sorted(folder.glob("models/*/card.json"))
+    return Version(name, "-".join(str(f.stat().st_mtime_ns) for f in files if f.exists()))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the dataset")
@@ -299,6 +301,11 @@ def cards(version: Version) -> list[Card]:
     return cards_of(dataset(version))
 
 
+def has_ranker(version: Version) -> bool:
+    """Whether a ranker is trained; it may still be one that cannot be used."""
+    return any(card.model == RANKER for card in cards(version))
+
+
 def choices(version: Version) -> list[str]:
     """Names that may answer: the default, the fusion where that is another, or each model."""
     trained = [card.model for card in cards(version)]
@@ -308,13 +315,18 @@ def choices(version: Version) -> list[str]:
 
 def default_label(version: Version) -> str:
     """What a person calls the default answer."""
-    ranked = any(card.model == RANKER for card in cards(version))
-    return LABEL if ranked else FUSION_LABEL
+    return LABEL if has_ranker(version) else FUSION_LABEL
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading models")
 def recommender(version: Version) -> Recommender:
     return load_recommender(dataset(version))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def dials(version: Version) -> DialReport | None:
+    """What each dial costs, if that is measured."""
+    return stored_dials(dataset(version))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

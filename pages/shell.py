@@ -35,12 +35,13 @@ def sidebar() -> None:
         if len(choices) == 1:
             st.caption("No model is trained on it yet.")
             return
+        labels = {name: session.model_label(name) for name in choices}
         _dial(
             st.selectbox,
             "Model",
             "model",
             options=choices,
-            format_func=session.model_label,
+            format_func=labels.__getitem__,
             help="A ranker orders what all models propose, or their rankings are fused, or one "
             "model answers alone.",
         )

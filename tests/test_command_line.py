@@ -12,6 +12,14 @@ from core.__main__ import app, run
 from core.dataset.dataset import Dataset
 from core.evaluation.challenge import CATEGORIES, split, write_challenge
 from core.retrieval import MODELS
+from tests.conftest import in_this_process
+
+
+@pytest.fixture(scope="module", autouse=True)
+def here():
+    """Cross-fit in this process: starting others takes longer than their tasks."""
+    with in_this_process():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -214,8 +214,8 @@ def test_a_fallback_says_so_and_a_ranked_answer_does_not(ranked, planted):
     for model in (None, RANKER):
         found = ranked.continue_playlist(seeds, "style one", k=5, model=model)
         assert found.notes[-1] == (
-            "The ranker is not proven better than the best single model for title + 5 seeds: the "
-            "models are fused instead."
+            "The ranker is not proven better than the best single model for queries like "
+            "“title + 5 seeds”: the models are fused instead."
         )
     for model in (FUSION, "item_knn"):
         found = ranked.continue_playlist(seeds, "style one", k=5, model=model)

@@ -35,6 +35,7 @@ from core.retrieval import MODELS
 from core.retrieval.base import Recommendations, RetrievalModel
 from core.training.workers import affordable_jobs, answers, received, reply
 from core.workspace import (
+    atomic_file,
     atomic_folder,
     load_array,
     load_arrays,
@@ -162,7 +163,8 @@ def crossfit(
     _run(tasks, jobs, progress.within(0, 0.8, "First stage"))
     if not (folder / "quotas.npy").exists():
         progress.update("Measuring quotas", 0.8)
-        save_arrays(folder, {"quotas": _quotas(made)})
+        with atomic_file(folder / "quotas.npy") as partial:
+            np.save(partial, _quotas(made), allow_pickle=False)
     tables = [
         {"folder": str(folder), "fold": fold}
         for fold in made.folds

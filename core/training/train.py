@@ -63,15 +63,27 @@ class Card:
     trained: str
 
 
-def missing_packages(name: str) -> list[str]:
-    """What this machine lacks to fit a model or the ranker."""
-    if name != RANKER:
-        return MODELS[name].missing_packages()
-    try:
+def require(name: str) -> None:
+    """Make sure that a model or the ranker can be fitted here.
+
+    Raises
+    ------
+    SegueError
+        If a package is missing; the sentence says how to get it.
+    """
+    if name == RANKER:
         require_lightgbm()
-    except SegueError:
-        return ["LightGBM"]
-    return []
+    else:
+        MODELS[name].require_packages()
+
+
+def why_not(name: str) -> str | None:
+    """Why a model or the ranker cannot be fitted here, in a sentence; None where it can."""
+    try:
+        require(name)
+    except SegueError as problem:
+        return str(problem)
+    return None
 
 
 def chosen_models(names: str) -> list[str]:
@@ -85,17 +97,14 @@ def chosen_models(names: str) -> list[str]:
     known = [*MODELS, RANKER]
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if wanted == ["all"]:
-        return [name for name in known if not missing_packages(name)]
+        return [name for name in known if not why_not(name)]
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
         raise SegueError(
             f"There is no model {', '.join(unknown) or repr('')}; there are {', '.join(known)}."
         )
     for name in wanted:
-        if name == RANKER:
-            require_lightgbm()
-        else:
-            MODELS[name].require_packages()
+        require(name)
     return [name for name in known if name in wanted]
 
 
@@ -259,7 +268,8 @@ def load_recommender(dataset: Dataset) -> Recommender:
     try:
         return Recommender(dataset, models, _load_ranker(dataset, folder))
     except SegueError as problem:
-        return Recommender(dataset, models, notes=(str(problem),))
+        note = f"{problem} Until then the models' ranks are fused."
+        return Recommender(dataset, models, notes=(note,))
 
 
 def _load_ranker(dataset: Dataset, folder: Path) -> Ranker:

@@ -22,7 +22,6 @@ from core.dataset.sources.base import batch_from_rows
 from core.evaluation.challenge import split
 from core.evaluation.leaderboard import System, evaluate
 from core.retrieval import MODELS
-from core.training.evaluate import store_leaderboard
 from core.training.train import train
 from core.workspace import Workspace
 
@@ -89,7 +88,7 @@ def _measure(dataset: Dataset) -> None:
                 reads_titles=model.uses_titles,
             )
         )
-    store_leaderboard(dataset, evaluate(systems, parts.test, parts.train))
+    evaluate(systems, parts.test, parts.train).save(dataset.folder / "leaderboard.json")
 
 
 @contextmanager

@@ -1,12 +1,25 @@
 """The leaderboard page on a board measured on planted styles."""
 
+import io
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from core.dataset.dataset import Dataset
 from core.evaluation.challenge import split
+from core.evaluation.dials import LABELS as DIAL_LABELS
+from core.evaluation.dials import SETTINGS, DialReport, DialRow
 from core.evaluation.leaderboard import Leaderboard, System, evaluate
+from core.evaluation.metrics import Figure
+from core.ranking.features import documented
+from core.ranking.ranker import RANKER, Ranker, Standing
+from core.ranking.routes import ROUTES
+from core.recommender import Recommender
 from core.retrieval import MODELS
+from core.training.train import load_models
+from pages.dials import to_csv
 from tests.pages.conftest import texts
 
 SIGNS = "*Item* <b>kNN</b>"
@@ -196,3 +209,159 @@ def test_a_leaderboard_of_another_version_asks_to_measure_again(open_page, works
 def test_the_library_links_to_it(open_page):
     labels = [link.proto.label for link in open_page("library").get("page_link")]
     assert any("leaderboard" in label for label in labels)
+
+
+# --- the ranker ---
+
+
+def store_card(folder, fingerprint):
+    """The card of a ranker, without its forests."""
+    path = folder / "models" / RANKER / "card.json"
+    path.parent.mkdir()
+    card = {"model": RANKER, "params": {"bags": 2}, "seed": 0, "fingerprint": fingerprint}
+    card |= {"seconds": 12.5, "peak_mb": 300.0, "trained": "2026-01-02T03:04:05+00:00"}
+    path.write_text(json.dumps(card))
+
+
+@pytest.fixture
+def open_ranked(workspace, open_page, monkeypatch):
+    """A function that opens a page on a dataset with a ranker of this standing."""
+
+    def open_ranked(standing, page="comparison"):
+        folder = workspace / "planted"
+        store_card(folder, Dataset(folder).manifest["fingerprint"])
+
+        def load(dataset):
+            models = load_models(dataset)
+            sources = [name for name, model in models.items() if model.retrieves]
+            features = [feature.name for feature in documented(sources)]
+            quotas, mix = np.full((len(ROUTES), len(sources)), 100), np.zeros(len(ROUTES))
+            ranker = Ranker(Ranker.Params(), sources, features, quotas, mix, [], standing)
+            return Recommender(dataset, models, ranker)
+
+        monkeypatch.setattr("pages.session.load_recommender", load)
+        at = open_page(page)
+        assert not at.error
+        return at
+
+    return open_ranked
+
+
+BETTER = Standing(1200, "als", (0.0123, 0.0049, 0.0201), (0.0042, -0.0007, 0.0091))
+NO_BETTER = Standing(37, "titles", (0.0123, -0.0001, 0.0201), (0.0, -0.0301, 0.0301))
+
+
+def test_where_the_ranker_answers_and_where_it_fell_back(open_ranked):
+    standing = {route.label: BETTER for route in ROUTES[:-1]} | {"title": NO_BETTER}
+    at = open_ranked(standing)
+    said = texts(at)
+    assert "Where the ranker answers" in said
+    assert "The ranker fell back to the fusion for **title**, **title + 100 seeds**." in said
+    table = at.dataframe[0].value.set_index("Kind of query")
+    assert list(table.index) == [route.label for route in ROUTES]
+    proven, title, unjudged = (table.loc[label] for label in ("5 seeds", "title", ROUTES[-1].label))
+    assert proven["Who answers"] == "the ranker"
+    assert proven["Playlists"] == 1200
+    assert proven["Best single model"] == MODELS["als"].label
+    assert proven["Gain over it"] == "+0.012 (+0.005 to +0.020)"
+    assert proven["Gain over the fusion"] == "+0.004 (-0.001 to +0.009)"
+    assert title["Who answers"] == "the fusion (ranker not proven)"
+    assert unjudged["Who answers"] == "the fusion (ranker not judged)"
+    assert unjudged["Gain over it"] == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "sentence"), [(BETTER, "proven for every kind"), (NO_BETTER, "proven for none")]
+)
+def test_a_ranker_that_answers_all_or_nothing(open_ranked, one, sentence):
+    assert sentence in texts(open_ranked({route.label: one for route in ROUTES}))
+
+
+def test_a_ranker_that_cannot_be_used_says_why(open_page, workspace):
+    store_card(workspace / "planted", "of other playlists")
+    at = open_page("comparison")
+    assert [warning.value for warning in at.warning] == [
+        "The ranker was trained on other playlists\\: train it again\\. "
+        "Until then the models' ranks are fused\\."
+    ]
+    assert not at.dataframe
+
+
+def test_no_ranker_and_no_dials_no_word_of_them(open_board):
+    said = texts(open_board())
+    assert "Where the ranker answers" not in said
+    assert "dial" not in said
+
+
+def test_the_library_shows_the_ranker_as_a_model(open_ranked):
+    at = open_ranked({}, page="library")
+    (table,) = [one.value for one in at.dataframe if "Fit (s)" in one.value]
+    ranker = table.set_index("Model").loc["Two-stage ranker"]
+    assert ranker["Settings"] == "bags 2"
+    assert "LambdaRank" in ranker["Published as"]
+
+
+# --- the dials ---
+
+
+def report():
+    figures = {name: Figure(0.5, 0.4, 0.6) for name in DIAL_LABELS}
+    gap = {name: Figure(-0.0123, -0.0201, -0.0049) for name in DIAL_LABELS}
+    gap |= {"coverage": Figure(-0.00001), "step": Figure(None)}
+    rows = [DialRow(dial, value, figures, gap) for dial, value in SETTINGS]
+    rows.append(DialRow("=<b>new</b>", 1.0, figures, gap))
+    return DialReport("planted", 60, figures | {"step": Figure(None)}, rows)
+
+
+def test_what_the_dials_cost(open_page, workspace):
+    report().save(workspace / "planted" / "dials.json")
+    at = open_page("comparison")
+    said = texts(at)
+    assert "on 60 held-out playlists" in said
+    assert "With no dial turned: R-precision 0.500, NDCG 0.500, Clicks 0.50" in said
+    assert "<b>" not in said
+    table = at.dataframe[0].value.set_index("Dial")
+    assert list(table.index) == [
+        "Popularity: deep cuts 100 %",
+        "Popularity: deep cuts 50 %",
+        "Popularity: hits 50 %",
+        "Popularity: hits 100 %",
+        "At most 1 per artist",
+        "At most 2 per artist",
+        "At most 3 per artist",
+        "Variety 25 %",
+        "Variety 50 %",
+        "Variety 75 %",
+        "All versions of a song",
+        "Smooth transitions",
+        "=<b>new</b> 1",
+    ]
+    first = table.iloc[0]
+    assert first["R-precision"] == "-0.012 (-0.020 to -0.005)"
+    assert first["Clicks"] == "-0.01 (-0.02 to -0.00)"
+    assert str(first["Coverage"]) == "0.0"
+    assert pd.isna(first["Step@20"])
+    assert [button.proto.label for button in at.get("download_button")] == ["CSV", "JSON"]
+
+
+def test_the_dials_as_a_table_for_others():
+    table = pd.read_csv(io.StringIO(to_csv(report())))
+    assert len(table) == (len(SETTINGS) + 1) * len(DIAL_LABELS)
+    assert table["dial"].iloc[-1] == "'=<b>new</b>"
+    one = table[(table["dial"] == "smooth") & (table["measure"] == "ndcg")].iloc[0]
+    assert one[["figure", "difference", "low", "high"]].tolist() == [0.5, -0.0123, -0.0201, -0.0049]
+
+
+def test_dials_of_another_version_ask_to_measure_again(open_page, workspace):
+    (workspace / "planted" / "dials.json").write_text("{}")
+    at = open_page("comparison")
+    assert "evaluate again" in texts(at)
+    assert not at.error
+
+
+def test_dials_that_are_measured_again_are_read_again(open_page, workspace):
+    report().save(workspace / "planted" / "dials.json")
+    assert "60 held-out" in texts(open_page("comparison"))
+    path = workspace / "planted" / "dials.json"
+    path.write_text(json.dumps(report().as_json() | {"playlists": 61}))
+    assert "61 held-out" in texts(open_page("comparison"))

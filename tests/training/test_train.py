@@ -175,25 +175,25 @@ def test_the_ranker_is_stored_with_its_card_and_loaded(with_ranker):
     assert not list(with_ranker.folder.glob("crossfit*"))
 
 
-def why_not(dataset):
+def why_unused(dataset):
     """What is said where a stored ranker is not used, once the fusion has answered."""
     recommender = load_recommender(dataset)
     assert recommender.choices == [FUSION, *(card.model for card in cards(dataset)[:-1])]
     assert recommender.continue_playlist([1, 2], k=3).notes == recommender.notes
     (note,) = recommender.notes
-    return note
+    return note.removesuffix(" Until then the models' ranks are fused.")
 
 
 def test_a_ranker_of_other_models_is_not_used(ranked):
     train(ranked, ["playlist_knn"], settings={"playlist_knn": {"neighbours": 7}})
-    assert why_not(ranked) == (
+    assert why_unused(ranked) == (
         "The ranker was trained with other models than there are: train it again."
     )
 
 
 def test_a_ranker_of_fewer_models_is_not_used(ranked):
     train(ranked, ["titles"], "fast")
-    assert "other models than there are" in why_not(ranked)
+    assert "other models than there are" in why_unused(ranked)
 
 
 def test_the_same_models_trained_again_keep_the_ranker(ranked):
@@ -204,25 +204,25 @@ def test_the_same_models_trained_again_keep_the_ranker(ranked):
 def test_a_ranker_of_other_playlists_is_not_used(ranked):
     card = ranked.folder / "models" / "ranker" / "card.json"
     card.write_text(card.read_text().replace(ranked.manifest["fingerprint"], "other"))
-    assert why_not(ranked) == "The ranker was trained on other playlists: train it again."
+    assert why_unused(ranked) == "The ranker was trained on other playlists: train it again."
 
 
 def test_a_ranker_of_other_features_is_not_used(ranked):
     about = ranked.folder / "models" / "ranker" / "ranker.json"
     about.write_text(about.read_text().replace('"popularity.count"', '"popularity.plays"'))
-    assert why_not(ranked) == (
+    assert why_unused(ranked) == (
         "The ranker was trained with other features than there are: train it again."
     )
 
 
 def test_a_damaged_ranker_is_not_used(ranked):
     (ranked.folder / "models" / "ranker" / "forest-0.txt").write_text("tree")
-    assert "does not fit this version of Segue" in why_not(ranked)
+    assert "does not fit this version of Segue" in why_unused(ranked)
 
 
 def test_without_lightgbm_the_ranker_is_not_used(with_ranker, monkeypatch):
     monkeypatch.setitem(sys.modules, "lightgbm", None)
-    assert "The ranker needs LightGBM" in why_not(with_ranker)
+    assert "The ranker needs LightGBM" in why_unused(with_ranker)
 
 
 def test_a_ranker_needs_two_models(dataset):

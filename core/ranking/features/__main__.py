@@ -6,7 +6,8 @@ from core.ranking.features import documented
 
 HEAD = """# What the ranker sees of a candidate
 
-One row a feature, as `python -m core.ranking.features` prints them. A value that is not known is missing, never 0.
+One row a feature, as `python -m core.ranking.features` prints them. A value that is not known is
+missing, never 0.
 
 | feature | what it says | unit and range |
 |---|---|---|
