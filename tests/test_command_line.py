@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from core.__main__ import app, run
 from core.dataset.dataset import Dataset
 from core.evaluation.challenge import CATEGORIES, split, write_challenge
+from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
 from tests.conftest import in_this_process
 
@@ -73,7 +74,7 @@ def test_lists_of_datasets_and_models(workspace):
     assert "small" in call(workspace, "datasets")
     trained = json.loads(call(workspace, "models", "--dataset", "small", "--json"))
     names = [card["model"] for card in trained["small"]]
-    assert names == list(MODELS)
+    assert names == [*MODELS, RANKER]
 
 
 def test_continue_stays_in_the_style(workspace):
