@@ -293,8 +293,9 @@ class _Run:
         fusion = _Task(self.dataset, self.holdout, seed, None, members)
         if not self.ranker:
             return [fusion]
-        work = self.folder / "crossfit" / str(seed)
-        ranked = replace(fusion, ranker=self.ranker, work=work)
+        ranked = replace(fusion, ranker=self.ranker)
+        # Named by the key: what other code of a model has made is not used again.
+        ranked = replace(ranked, work=self.folder / "crossfit" / f"{seed}-{_key(ranked)}")
         sources = [one.name for one, _ in members if one.model.retrieves]
         taken = ablation.parts(sources) if self.ablations else []
         return [fusion, ranked, *(replace(ranked, without=part) for part in taken)]

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from core.evaluation import metrics
-from core.evaluation.metrics import Figure, Figures
+from core.evaluation.metrics import Figures, stored_figures
 
 DEPTHS = (200, 500, 1000)
 """How many of each model's first candidates are looked at."""
@@ -69,12 +69,9 @@ class Union:
 
 
 def _pool(stored: dict[str, Any]) -> Pool:
-    def figures(values: dict[str, Any]) -> Figures:
-        return {name: Figure(**figure) for name, figure in values.items()}
-
     return Pool(
-        figures(stored["together"]),
-        {name: figures(values) for name, values in stored["added"].items()},
+        stored_figures(stored["together"]),
+        {name: stored_figures(values) for name, values in stored["added"].items()},
     )
 
 

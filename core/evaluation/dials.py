@@ -11,7 +11,14 @@ from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.evaluation import metrics
 from core.evaluation.challenge import Challenge, complete
-from core.evaluation.metrics import LENGTH, Figure, Figures, plain, with_intervals
+from core.evaluation.metrics import (
+    LENGTH,
+    Figure,
+    Figures,
+    plain,
+    stored_figures,
+    with_intervals,
+)
 from core.ordering import PAGE, Dials, filter_candidates, has_steps, order, sequence, steps
 from core.progress import SILENT, Progress
 from core.retrieval.base import Queries
@@ -132,7 +139,7 @@ class DialReport:
 def _figures(stored: Mapping[str, Mapping[str, float | None]]) -> Figures:
     if stored.keys() != LABELS.keys():
         raise KeyError(*sorted(stored.keys() ^ LABELS.keys()))
-    return {name: Figure(**figure) for name, figure in stored.items()}
+    return stored_figures(stored)
 
 
 def measure_dials(

@@ -13,7 +13,7 @@ from core.errors import SegueError
 from core.evaluation import metrics
 from core.evaluation.candidates import DEPTHS, Union, recall_at, size_at, union
 from core.evaluation.challenge import CATEGORIES, Challenge, complete
-from core.evaluation.metrics import Figure, Figures, plain, with_intervals
+from core.evaluation.metrics import Figure, Figures, plain, stored_figures, with_intervals
 from core.progress import SILENT, Progress
 from core.retrieval.base import Queries, Recommendations
 from core.workspace import read_json, write_json
@@ -161,16 +161,15 @@ class Leaderboard:
 
 
 def _row(stored: dict[str, Any]) -> Row:
-    def figures(values: dict[str, Any]) -> Figures:
-        return {name: Figure(**figure) for name, figure in values.items()}
-
     return Row(
         **stored
         | {
-            "overall": figures(stored["overall"]),
-            "by_category": {key: figures(value) for key, value in stored["by_category"].items()},
-            "against_best": figures(stored["against_best"]),
-            "against": figures(stored["against"]),
+            "overall": stored_figures(stored["overall"]),
+            "by_category": {
+                key: stored_figures(value) for key, value in stored["by_category"].items()
+            },
+            "against_best": stored_figures(stored["against_best"]),
+            "against": stored_figures(stored["against"]),
         }
     )
 

@@ -406,6 +406,11 @@ def with_intervals(names: Sequence[str], table: np.ndarray) -> dict[str, Figure]
     return {name: Figure(*map(plain, column)) for name, column in zip(names, table.T, strict=True)}
 
 
+def stored_figures(stored: Mapping[str, Mapping[str, float | None]]) -> Figures:
+    """Figures as JSON holds them; a TypeError where they are none."""
+    return {name: Figure(**figure) for name, figure in stored.items()}
+
+
 def plain(value: float) -> float | None:
     """A float that JSON knows: None for NaN and infinity."""
     return float(value) if np.isfinite(value) else None

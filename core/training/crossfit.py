@@ -155,7 +155,7 @@ def crossfit(
     _open(made)
     tasks = [
         {"folder": str(folder), "fold": fold, "source": name}
-        for name in sorted(sources, key=lambda name: list(MODELS).index(name), reverse=True)
+        for name in reversed(list(sources))  # the dearest are among the last
         for fold in made.folds
         if not (folder / f"fold-{fold}" / name).exists()
     ]
