@@ -1,12 +1,20 @@
 """One progress protocol: a terminal bar, a page's bar, or silence."""
 
+import json
+import math
+import os
 import sys
-from collections.abc import Iterable, Iterator, Sized
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 T = TypeVar("T")
+PROGRESS_FILE = "SEGUE_PROGRESS"
+"""Names, in the environment, a file to report to instead of the terminal."""
 
 
 class Progress:
@@ -21,6 +29,18 @@ class Progress:
             The step, in a few words. A new label starts a new step.
         fraction : float or None
             From 0 to 1; None where the total is unknown.
+        """
+
+    def figure(self, name: str, step: float, value: float) -> None:
+        """Say how good what is being learnt is by now, such as a loss after an epoch.
+
+        Parameters
+        ----------
+        name : str
+            Of the curve, in a few words.
+        step : float
+            Rising within a curve: the epoch, from 1.
+        value : float
         """
 
     def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
@@ -43,7 +63,13 @@ class _Part(Progress):
 
     def update(self, label: str, fraction: float | None = None) -> None:
         done = self._start + (fraction or 0.0) * (self._stop - self._start)
-        self._whole.update(f"{self._label}: {label}" if self._label else label, done)
+        self._whole.update(self._named(label), done)
+
+    def figure(self, name: str, step: float, value: float) -> None:
+        self._whole.figure(self._named(name), step, value)
+
+    def _named(self, label: str) -> str:
+        return f"{self._label}: {label}" if self._label else label
 
 
 SILENT = Progress()
@@ -100,10 +126,83 @@ class Bar(Progress):
         )
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a `FileProgress` has written last.
+
+    Attributes
+    ----------
+    step : str
+    fraction : float or None
+        As `Progress.update` was given them.
+    figures : mapping of name to sequence of (step, value)
+        The curve that moved last is last.
+    """
+
+    step: str = ""
+    fraction: float | None = None
+    figures: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+
+
+class FileProgress(Progress):
+    """A JSON file that other processes read, always whole; see `stored_progress`."""
+
+    INTERVAL_S = 0.2
+    MOST_POINTS = 400
+    """Of a curve; where there are more, every second is dropped."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._step = ""
+        self._fraction: float | None = None
+        self._figures: dict[str, list[tuple[float, float]]] = {}
+        self._written = -math.inf
+
+    def update(self, label: str, fraction: float | None = None) -> None:
+        urgent = label != self._step or fraction == 1.0
+        self._step, self._fraction = label, fraction
+        self._write(urgent)
+
+    def figure(self, name: str, step: float, value: float) -> None:
+        if not math.isfinite(value):
+            return
+        curve = self._figures.pop(name, [])
+        curve.append((float(step), float(value)))
+        self._figures[name] = curve if len(curve) <= self.MOST_POINTS else curve[::-2][::-1]
+        self._write(urgent=False)
+
+    def _write(self, urgent: bool) -> None:
+        if not urgent and time.monotonic() - self._written < self.INTERVAL_S:
+            return
+        self._written = time.monotonic()
+        done = {"step": self._step, "fraction": self._fraction, "figures": self._figures}
+        partial = self._file.with_suffix(".partial")
+        partial.write_text(json.dumps(done), "utf-8")
+        partial.replace(self._file)
+
+    def close(self) -> None:
+        """Write what came too soon after the last time."""
+        self._write(urgent=True)
+
+
+def stored_progress(file: Path) -> Done:
+    """What a `FileProgress` has written; nothing done yet where it is not there."""
+    try:
+        return Done(**json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return Done()
+
+
 @contextmanager
 def on_terminal() -> Iterator[Progress]:
-    """Yield a bar where stderr is a terminal, plain lines otherwise."""
-    if sys.stderr.isatty():
+    """Yield a bar where stderr is a terminal, plain lines otherwise; or what the job's file is."""
+    if named := os.environ.get(PROGRESS_FILE):
+        display = FileProgress(Path(named))
+        try:
+            yield display
+        finally:
+            display.close()
+    elif sys.stderr.isatty():
         with Bar() as bar:
             yield bar
     else:

@@ -25,12 +25,12 @@ HEAVY = {
     "umap",
 }
 FLOORS = [
-    {"errors", "workspace", "progress", "measure"},
+    {"errors", "workspace", "progress", "measure", "jobs"},
     {"dataset"},
     {"retrieval"},
-    {"ranking", "ordering"},
+    {"ranking", "ordering", "whatif"},
     {"recommender"},
-    {"reasons"},
+    {"reasons", "moods"},
     {"explore", "evaluation"},
     {"training"},
     {"bench"},
