@@ -1,7 +1,7 @@
 """The one contract of candidate generation: fit, recommend in batches, save, load."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -259,6 +259,11 @@ class RetrievalModel(ABC):
         """
         return None
 
+    def vectors_of(self, tracks: np.ndarray) -> np.ndarray | None:
+        """Rows of `track_vectors` for these ids, without the others where that is cheaper."""
+        vectors = self.track_vectors()
+        return None if vectors is None else vectors[tracks]
+
     def _fit(self, dataset: Dataset, seed: int, progress: Progress) -> None:
         """Learn; by default there is nothing to learn that the dataset does not hold."""
         self._restore({}, dataset)
@@ -353,9 +358,20 @@ def _stack(rows: list[tuple[np.ndarray, np.ndarray]], k: int) -> Recommendations
     return Recommendations(ids, scores)
 
 
+Directions = Callable[[np.ndarray], np.ndarray]
+"""What says which tracks are alike: ids to float32 unit rows, (n, d); zeros where unknown."""
+
+
 def unit(vectors: np.ndarray) -> np.ndarray:
     """Rows scaled to length 1; zeros stay."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), TINY)
+
+
+def rows_at(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Rows of an array by number, float32; zeros for -1."""
+    found = vectors[rows].astype(np.float32)
+    found[rows < 0] = 0
+    return found
 
 
 def placed(vectors: np.ndarray, tracks: np.ndarray, n_tracks: int) -> np.ndarray:

@@ -8,11 +8,13 @@ from scipy import sparse
 
 from core.dataset.dataset import Dataset
 from core.progress import Progress
-from core.retrieval.base import Queries, RetrievalModel, placed
+from core.retrieval.base import Queries, RetrievalModel, placed, rows_at
 from core.retrieval.columns import Columns
 
 _BLOCK = 1 << 23
 """Floats of one array that are held at once in double precision (64 MB)."""
+_SAMPLE = 200
+"""Rows whose loss is reported while it is fitted."""
 
 
 class Factorization(RetrievalModel):
@@ -81,6 +83,11 @@ class Factorization(RetrievalModel):
 
         def report(iteration: int, *_: float | None) -> None:
             progress.update("Factorising", (iteration + 1) / self.params.iterations)
+            loss = sampled_loss(als.user_factors[sample], als.item_factors, confidence)
+            progress.figure("Loss", iteration + 1, loss)
+
+        sample = np.random.default_rng(seed).permutation(rows.shape[0])[:_SAMPLE]
+        confidence = self.params.alpha * rows[sample]
 
         # The library has threads of its own, and each would start all of those of BLAS.
         with threadpool_limits(1, "blas"):
@@ -121,6 +128,10 @@ class Factorization(RetrievalModel):
     def track_vectors(self) -> np.ndarray:
         """What the product with a query's factors scores, as `RetrievalModel.track_vectors`."""
         return placed(self._targets, self._columns.tracks, self.n_tracks)
+
+    def vectors_of(self, tracks: np.ndarray) -> np.ndarray:
+        """As `RetrievalModel.vectors_of`."""
+        return rows_at(self._targets, self._columns.track_column[tracks])
 
     def _fold_in(self, rows: sparse.csr_array) -> np.ndarray:
         """Factors of rows that `Columns.rows` makes, float64, shape (len(rows), factors)."""
@@ -176,6 +187,27 @@ class Factorization(RetrievalModel):
         heard = columns >= 0
         contributions[:, heard] = parts @ self._targets[columns[heard]].T
         return contributions
+
+
+def sampled_loss(
+    row_factors: np.ndarray, column_factors: np.ndarray, confidence: sparse.csr_array
+) -> float:
+    """What the factorisation makes small, without the penalty: the mean over some rows.
+
+    For a row, the sum over all columns of c (p - x·y)², where p is 1 and c is its confidence if
+    the row holds the column, and p is 0 and c is 1 if not.
+
+    Parameters
+    ----------
+    row_factors : float array, shape (n, factors)
+    column_factors : float array, shape (n_columns, factors)
+    confidence : sparse array, shape (n, n_columns)
+    """
+    rows = np.repeat(np.arange(len(row_factors)), np.diff(confidence.indptr))
+    products = np.einsum("ij,ij->i", row_factors[rows], column_factors[confidence.indices])
+    held = confidence.data * (1 - products) ** 2 - products**2
+    everywhere = ((row_factors @ _gram(column_factors)) * row_factors).sum()
+    return float(everywhere + held.sum()) / len(row_factors)
 
 
 def _gram(factors: np.ndarray) -> np.ndarray:

@@ -7,9 +7,9 @@ from scipy import sparse
 
 from core.dataset.dataset import Dataset
 from core.progress import Progress
-from core.retrieval.base import TINY, Queries, RetrievalModel, placed, unit
+from core.retrieval.base import TINY, Queries, RetrievalModel, placed, rows_at, unit
 from core.retrieval.columns import Columns
-from core.retrieval.validation import hit_share, set_aside
+from core.retrieval.validation import SET_ASIDE, hit_share, set_aside
 
 _CHECK = 20
 """Training steps between two looks at the playlists set aside."""
@@ -52,6 +52,7 @@ class LightGCN(RetrievalModel):
         Attributes
         ----------
         vector_size : int
+            Length of a vector.
         layers : int
             At least 1; each reaches one edge further.
         base_weight : float
@@ -59,6 +60,7 @@ class LightGCN(RetrievalModel):
         title_weight : float
             Value of the edges of title words; 0 leaves titles out.
         temperature : float
+            By which cosines are divided in the softmax; smaller is sharper.
         learning_rate : float
             Adam's.
         steps : int
@@ -90,8 +92,9 @@ class LightGCN(RetrievalModel):
     def _fit(self, dataset: Dataset, seed: int, progress: Progress) -> None:
         steps, exponent = self._choose(dataset, seed, progress.within(0.0, 0.5, "Validation"))
         training = self._prepare(dataset, seed)
-        for _ in progress.within(0.5, 1.0, "").track(range(steps), "Training vectors"):
-            training.step()
+        progress = progress.within(0.5, 1.0, "")
+        for step in progress.track(range(1, steps + 1), "Training vectors"):
+            progress.figure("Loss", step, training.step())
         self._serve(_packed(*training.serving(), exponent))
 
     def _choose(self, dataset: Dataset, seed: int, progress: Progress) -> tuple[int, float]:
@@ -104,7 +107,7 @@ class LightGCN(RetrievalModel):
         longest = max(map(len, hidden))
         most = -1.0
         for step in progress.track(range(1, self.params.steps + 1), "Training vectors"):
-            training.step()
+            progress.figure("Loss", step, training.step())
             if step % _CHECK and step < self.params.steps:
                 continue
             vectors = training.serving()
@@ -113,6 +116,7 @@ class LightGCN(RetrievalModel):
                 share = hit_share(self.recommend(queries, longest), hidden)
                 if share > most:
                     most, best = share, (step, exponent)
+            progress.figure(SET_ASIDE, step, most)
         return best
 
     def _prepare(self, dataset: Dataset, seed: int) -> "Training":
@@ -151,6 +155,10 @@ class LightGCN(RetrievalModel):
     def track_vectors(self) -> np.ndarray:
         """Final vectors, as `RetrievalModel.track_vectors`."""
         return placed(self._targets, self._columns.tracks, self.n_tracks)
+
+    def vectors_of(self, tracks: np.ndarray) -> np.ndarray:
+        """As `RetrievalModel.vectors_of`."""
+        return rows_at(self._targets, self._columns.track_column[tracks])
 
     def seed_contributions(self, seeds: np.ndarray, ids: np.ndarray) -> np.ndarray:
         """Share of each seed in the scores of tracks, as `RetrievalModel.seed_contributions`.

@@ -228,7 +228,17 @@ class ArtistKNN(Neighbours):
 
     @dataclass(frozen=True)
     class Params(RetrievalModel.Params):
-        """Settings, as those of `PlaylistKNN`."""
+        """Settings, as those of `PlaylistKNN`.
+
+        Attributes
+        ----------
+        neighbours : int
+            Playlists that vote, k; more where several are equally near.
+        vote_power : float
+            How much more the vote of a nearer playlist counts.
+        nearness : float
+            Part of a vote that only tracks of artists near the shared ones get, 0 to 1.
+        """
 
         neighbours: int = 500
         vote_power: float = 3.0

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 10_000
 """Words of a sentence; gensim drops what comes after."""
+_WATCHED, _CONTEXT = 200, 5
+"""Playlists by which the training is watched, and tracks that their next one follows."""
 
 
 class Track2Vec(RetrievalModel):
@@ -58,6 +60,7 @@ class Track2Vec(RetrievalModel):
         Attributes
         ----------
         vector_size : int
+            Length of a vector.
         window : int
             Largest distance of two tracks that occur around each other.
         sg : bool
@@ -69,6 +72,7 @@ class Track2Vec(RetrievalModel):
         sample : float
             Share of all entries above which some of a track's are skipped; 0 skips none.
         epochs : int
+            Times that every playlist is read.
         alpha : float
             First learning rate; it falls to near 0.
         min_count : int
@@ -76,9 +80,11 @@ class Track2Vec(RetrievalModel):
         workers : int
             Threads; the same seed gives the same vectors only with 1.
         score : "product" or "cosine"
+            Input times output vectors, or the cosine of input vectors.
         bias : float
             Weight of the logarithm of a track's count in the product.
         retrieval : "centroid" or "per_seed"
+            One query for the mean of the seeds, or one for each seed, merged.
         """
 
         vector_size: int = 64
@@ -118,6 +124,9 @@ class Track2Vec(RetrievalModel):
             def on_epoch_end(self, model: Word2Vec) -> None:
                 self.epochs += 1
                 progress.update("Training vectors", self.epochs / model.epochs)
+                progress.figure("Hit ratio@10 of next tracks learnt from", self.epochs, hits(model))
+
+        hits = _NextTracks(playlists, seed).hit_ratio
 
         return Word2Vec(
             _Sentences(playlists),
@@ -270,6 +279,34 @@ _SHARPNESS = 0.5
 
 _CANDIDATES = 5_000
 """Tracks of the centroid that seeds score one by one: five times the longest list."""
+
+
+class _NextTracks:
+    """What tells whether the training takes: for some playlists, tracks and the one that follows.
+
+    The playlists are learnt from, so this is no measure of quality.
+    """
+
+    def __init__(self, playlists: Playlists, seed: int) -> None:
+        random = np.random.default_rng(seed)
+        long = random.permutation(np.flatnonzero(playlists.lengths > 1))[:_WATCHED]
+        self._parts = []
+        for row in long:
+            tracks = playlists[row]
+            cut = random.integers(1, len(tracks))
+            self._parts.append((tracks[max(0, cut - _CONTEXT) : cut].tolist(), int(tracks[cut])))
+
+    def hit_ratio(self, model: "Word2Vec") -> float:
+        """How often the next track is among the 10 with the largest product, 0 to 1."""
+        row = model.wv.key_to_index
+        known = [([row[t] for t in seeds if t in row], row.get(t)) for seeds, t in self._parts]
+        known = [(seeds, target) for seeds, target in known if seeds and target is not None]
+        hits = 0
+        for seeds, target in known:
+            products = model.syn1neg @ model.wv.vectors[seeds].mean(axis=0)
+            products[seeds] = -np.inf
+            hits += int((products > products[target]).sum() < 10)
+        return hits / max(len(known), 1)
 
 
 class _Sentences:

@@ -15,7 +15,7 @@ from core.dataset.text import normalise
 from core.progress import Progress
 from core.retrieval.base import Queries, RetrievalModel
 from core.retrieval.titles import ngrams
-from core.retrieval.validation import hit_share, set_aside
+from core.retrieval.validation import SET_ASIDE, hit_share, set_aside
 
 _SEEDS = (0, 1, 5, 10, 25, 100)
 """Numbers of seeds of training queries; a shorter playlist shows any smaller number."""
@@ -78,6 +78,7 @@ class TwoTower(RetrievalModel):
         Attributes
         ----------
         dimensions : int
+            Length of a vector.
         previous : int
             Last seeds whose places count, n.
         epochs : int
@@ -140,6 +141,7 @@ class TwoTower(RetrievalModel):
             state = trainer.state()
             self._restore(state, rest)
             share = hit_share(self.recommend(queries, _JUDGED), hidden)
+            progress.figure(SET_ASIDE, epoch + 1, share)
             if share >= best_share:
                 best, best_share, best_epoch = state, share, epoch
             elif epoch - best_epoch >= self.params.patience:
@@ -183,7 +185,11 @@ class TwoTower(RetrievalModel):
 
     def track_vectors(self) -> np.ndarray:
         """Track tower's output, as `RetrievalModel.track_vectors`."""
-        return np.where(self._known[:, None], self.vectors, np.float32(0))
+        return self.vectors_of(np.arange(self.n_tracks))
+
+    def vectors_of(self, tracks: np.ndarray) -> np.ndarray:
+        """As `RetrievalModel.vectors_of`."""
+        return np.where(self._known[tracks, None], self.vectors[tracks], np.float32(0))
 
     def _query(self, queries: Queries) -> "Query":
         """What the query tower reads of queries."""

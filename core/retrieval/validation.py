@@ -7,6 +7,8 @@ import numpy as np
 from core.dataset.dataset import Dataset
 from core.retrieval.base import Queries, Recommendations
 
+SET_ASIDE = "Hidden tracks found, of playlists set aside"
+"""What progress calls a `hit_share`."""
 _CUTS = (1, 5, 10, 25, 100)
 """Numbers of seeds that the protocol's categories show."""
 

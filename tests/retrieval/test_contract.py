@@ -207,10 +207,13 @@ def test_contributions_of_seeds_sum_to_the_scores(name, fitted, view):
 @every_model
 def test_vectors_of_tracks_tell_styles_apart(name, fitted, view):
     vectors = fitted[name].track_vectors()
+    some = np.array([40, 7, *np.flatnonzero(view.counts == 0)[:1], 7])
     if vectors is None:
+        assert fitted[name].vectors_of(some) is None
         return
     assert vectors.dtype == np.float32
     assert len(vectors) == view.n_tracks
+    np.testing.assert_array_equal(fitted[name].vectors_of(some), vectors[some])
     absent = view.counts == 0
     assert fitted[name].uses_metadata or not vectors[absent].any()
     styles = np.array(style_of(view, np.arange(view.n_tracks)))[~absent]
