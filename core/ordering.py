@@ -1,14 +1,16 @@
 """Stages 2 and 4: what may not be shown, the order of what is, and smooth transitions in it."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 
 from core.dataset.dataset import Dataset
 from core.dataset.schema import AUDIO_FEATURES
-from core.retrieval.base import falling
+from core.errors import SegueError
+from core.retrieval.base import Directions, falling
 
 PAGE = 20
 """Tracks among which transitions are smoothed: no track leaves its twenty."""
@@ -16,7 +18,12 @@ PAGE = 20
 _PER_DOUBLING = 0.2
 """Relevance lost each time the place doubles."""
 _PER_DEVIATION = 0.6
-"""Relevance that a full dial gives a standard deviation of popularity: three doublings."""
+"""Relevance that a full dial gives a standard deviation: three doublings of the place."""
+_STEER = 1.0
+"""Relevance gained by a copy of a liked track, cosine 1, and lost by one of a disliked track: five
+doublings of the place. Chosen on validation playlists: of 20 tracks after two real playlists mixed,
+three dislikes in one of them take its tracks from 5.1 to 2.7 in the mean, while dislikes within a
+playlist of one mood still cost no hit; twice as much halves its hits."""
 _LEAST_GAIN = 1e-6
 _TEMPO, _KEY, _MODE, _ENERGY = map(AUDIO_FEATURES.index, ("tempo", "key", "mode", "energy"))
 _MOST_STEPS_OF_KEY = 7
@@ -46,6 +53,9 @@ class Dials:
         `diversified`.
     smooth : bool
         Let tempo, key and energy change little from track to track; see `sequence`.
+    adventure : float
+        From -1, familiar, near the seeds, over 0, as scored, to 1, adventurous, far from them; see
+        `adventure_bonus`.
 
     Raises
     ------
@@ -61,12 +71,15 @@ class Dials:
     blocked_artists: tuple[int, ...] = ()
     variety: float = 0.0
     smooth: bool = False
+    adventure: float = 0.0
 
     def __post_init__(self) -> None:
         if self.per_artist is not None and self.per_artist < 1:
             raise ValueError(f"per_artist is {self.per_artist}, not 1 or more.")
         if not -1 <= self.popularity <= 1:
             raise ValueError(f"popularity is {self.popularity}, not from -1 to 1.")
+        if not -1 <= self.adventure <= 1:
+            raise ValueError(f"adventure is {self.adventure}, not from -1 to 1.")
         if not 0 <= self.variety <= 1:
             raise ValueError(f"variety is {self.variety}, not from 0 to 1.")
         if self.years is not None:
@@ -76,9 +89,69 @@ class Dials:
 
     def only_bars(self) -> Self:
         """What is never shown whatever is missing: explicit tracks, years, blocked artists."""
-        return replace(
-            self, one_version=False, per_artist=None, popularity=0.0, variety=0.0, smooth=False
-        )
+        wishes = replace(self.as_scored(), one_version=False, per_artist=None)
+        return replace(wishes, smooth=False)
+
+    def as_scored(self) -> Self:
+        """The same rules, with no dial that prefers one allowed track to another."""
+        return replace(self, popularity=0.0, adventure=0.0, variety=0.0)
+
+
+def parse_years(text: str) -> tuple[int | None, int | None]:
+    """Years as a person writes them: "1990-1999", "1990-", "-1999" or "1990".
+
+    Raises
+    ------
+    SegueError
+        If the text says something else.
+    """
+    written = re.fullmatch(r"\s*(\d{4})?\s*(-?)\s*(\d{4})?\s*", text)
+    first, dash, last = written.groups() if written else (None, "", None)
+    years = (int(first) if first else None, int(last) if last else None)
+    if years == (None, None) or (not dash and last):
+        raise SegueError(f"“{text}” are no years: write 1990-1999, 1990- or -1999.")
+    return years if dash else (years[0], years[0])
+
+
+def _no_tracks() -> np.ndarray:
+    return np.empty(0, np.int32)
+
+
+@dataclass(frozen=True)
+class Taste:
+    """What a listener says of tracks, int32 arrays of ids; none of them is shown.
+
+    Attributes
+    ----------
+    seeds : array
+        The playlist in order; near its tracks is familiar.
+    likes : array
+        More like these: the models are asked for them as for further seeds, see `asked`, and what
+        is near them comes earlier, see `steering`.
+    dislikes : array
+        Less like these: what is near them comes later.
+    muted : array
+        Not asked for and not steered by.
+    """
+
+    seeds: np.ndarray = field(default_factory=_no_tracks)
+    likes: np.ndarray = field(default_factory=_no_tracks)
+    dislikes: np.ndarray = field(default_factory=_no_tracks)
+    muted: np.ndarray = field(default_factory=_no_tracks)
+
+    @property
+    def asked(self) -> np.ndarray:
+        """Tracks that models are asked to continue: seeds, then liked tracks that are none.
+
+        So candidates that only the likes bring are found. They stand at the end, where they weigh
+        most in models that read the order.
+        """
+        return np.concatenate([self.seeds, self.likes[~np.isin(self.likes, self.seeds)]])
+
+    @property
+    def barred(self) -> np.ndarray:
+        """Tracks that are not shown although models are not asked to continue them."""
+        return np.concatenate([self.dislikes, self.muted])
 
 
 def filter_candidates(
@@ -126,7 +199,8 @@ def order(
     scores: np.ndarray,
     dataset: Dataset,
     dials: Dials,
-    vectors: np.ndarray | None = None,
+    taste: Taste | None = None,
+    directions: Directions | None = None,
     k: int | None = None,
 ) -> np.ndarray:
     """Stage 4: the positions of the candidates to show, first to last.
@@ -139,8 +213,9 @@ def order(
         Higher is better; only their order counts, see `relevance`.
     dataset : Dataset
     dials : Dials
-    vectors : float32 array, shape (n, d), optional
-        What `variety` compares candidates by, see `diversified`; by default their artists.
+    taste : Taste, optional
+    directions : Directions, optional
+        What `adventure`, `variety` and dislikes compare tracks by; by default their artists.
     k : int, optional
         So many will be shown: the rest need not be varied.
 
@@ -149,7 +224,13 @@ def order(
     int64 array
         Positions in `candidates`; fewer than n where versions or an artist's surplus are left out.
     """
-    worth = relevance(scores) + popularity_bonus(candidates, dataset, dials.popularity)
+    taste = taste or Taste()
+    worth = (
+        relevance(scores)
+        + popularity_bonus(candidates, dataset, dials.popularity)
+        + adventure_bonus(candidates, taste.seeds, dataset, directions, dials.adventure)
+        + steering(candidates, taste, dataset, directions)
+    )
     ranking = falling(worth, candidates)
     if dials.one_version:
         ranking = ranking[within_first(dataset.song[candidates[ranking]], 1)]
@@ -158,8 +239,8 @@ def order(
     if dials.variety:
         likeness = (
             same_artist(dataset.artist[candidates[ranking]])
-            if vectors is None
-            else cosines(vectors[ranking])
+            if directions is None
+            else cosines(directions(candidates[ranking]))
         )
         ranking = ranking[diversified(worth[ranking], likeness, dials.variety, k)]
     return ranking
@@ -192,7 +273,79 @@ def popularity_bonus(candidates: np.ndarray, dataset: Dataset, dial: float) -> n
     if not dial or not len(candidates):
         return np.zeros(len(candidates))
     logs = np.log1p(dataset.counts[candidates])
-    return _PER_DEVIATION * dial * (logs - logs.mean()) / (logs.std() or 1.0)
+    return _PER_DEVIATION * dial * _standardised(logs)
+
+
+def adventure_bonus(
+    candidates: np.ndarray,
+    seeds: np.ndarray,
+    dataset: Dataset,
+    directions: Directions | None,
+    dial: float,
+) -> np.ndarray:
+    """Relevance that is added to favour candidates far from (dial > 0) or near (dial < 0) seeds.
+
+    -0.6 * dial * z, z the standardised likeness among the candidates: the cosine to the most
+    similar seed, so that what is near one part of a mixed playlist is familiar. A track by an
+    artist of the playlist is as familiar as can be, 1. A candidate of unknown likeness gets 0.
+    """
+    if not dial or not len(candidates) or not len(seeds):
+        return np.zeros(len(candidates))
+    near = nearest_cosine(candidates, seeds, directions)
+    same = np.isin(dataset.artist[candidates], dataset.artist[seeds])
+    if np.isnan(near).all():
+        near = np.zeros(len(candidates))
+    return -_PER_DEVIATION * dial * np.nan_to_num(_standardised(np.where(same, 1.0, near)))
+
+
+def steering(
+    candidates: np.ndarray, taste: Taste, dataset: Dataset, directions: Directions | None
+) -> np.ndarray:
+    """Relevance that candidates gain by likeness to what is liked and lose by what is disliked.
+
+    Relevance feedback (J. Rocchio, "Relevance feedback in information retrieval", in G. Salton, The
+    SMART Retrieval System, 1971) on the order instead of the query: most models cannot answer a
+    query with something taken away, and among many seeds a few more would not be seen. Rocchio
+    takes the mean of what is liked and disliked; here the most similar track counts, because tracks
+    are disliked for different reasons and the mean of two is like neither.
+    """
+
+    def likeness(tracks: np.ndarray) -> np.ndarray:
+        if not len(candidates) or not len(tracks):
+            return np.zeros(len(candidates))
+        near = nearest_cosine(candidates, tracks, directions)
+        if np.isnan(near).all():
+            return np.isin(dataset.artist[candidates], dataset.artist[tracks]).astype(np.float64)
+        return np.where(np.isnan(near), np.nanmean(near), near)
+
+    return _STEER * (likeness(taste.likes) - likeness(taste.dislikes))
+
+
+def nearest_cosine(
+    candidates: np.ndarray, tracks: np.ndarray, directions: Directions | None
+) -> np.ndarray:
+    """Cosine of each candidate to the most similar of some tracks.
+
+    Returns
+    -------
+    float64 array, shape (len(candidates),)
+        NaN where the candidate, or every track, has no direction.
+    """
+    unknown = np.full(len(candidates), np.nan)
+    if directions is None:
+        return unknown
+    of_tracks = directions(tracks)
+    of_tracks = of_tracks[of_tracks.any(axis=1)]
+    if not len(of_tracks):
+        return unknown
+    of_candidates = directions(candidates)
+    nearest = (of_candidates @ of_tracks.T).max(axis=1)
+    return np.where(of_candidates.any(axis=1), nearest, np.nan)
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    """Deviations from the mean in standard deviations, of what is not NaN; 0 where all agree."""
+    return (values - np.nanmean(values)) / (np.nanstd(values) or 1.0)
 
 
 def within_first(groups: np.ndarray, limit: int) -> np.ndarray:

@@ -1,21 +1,22 @@
 """Why a track follows: the models, features, seeds and playlists that it owes its place to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from core.dataset.dataset import Dataset, Playlists
-from core.ordering import Dials, filter_candidates, order
+from core.ordering import Dials, Taste, filter_candidates, order
 from core.ranking.candidates import Candidates
 from core.ranking.features.base import Feature
 from core.ranking.features.sources import label
 from core.ranking.fusion import CONSTANT, blend
 from core.ranking.ranker import RANKER, mixed
 from core.ranking.routes import route
-from core.recommender import FUSION, Judgement, Recommender, places_in
+from core.recommender import FUSION, Judgement, Recommender
 from core.retrieval.base import Queries, falling
+from core.whatif import places_in
 
 MOST = 25
 """Seeds that are left out in turn; each costs as much as an answer."""
@@ -110,20 +111,22 @@ class Contributions:
 
 @dataclass(frozen=True)
 class Seeds:
-    """What tracks owe to each seed.
+    """What tracks owe to each seed, liked tracks among them.
 
     Attributes
     ----------
     names : tuple of str, length n_seeds
-        Artist and title.
+        Artist and title; of the playlist's seeds, then of the liked tracks.
     exact : bool
         Whether shares are parts of the score. They are where one model answers that can divide
         its scores among the seeds, and no title takes part.
     shares : float64 array, shape (n_tracks, n_seeds)
-        Exact: parts of the scores, which they sum to. Otherwise the doublings of its place that
-        the track falls by without the seed, log2(place without / place), below 0 where it rises:
-        places, because scores of different queries have no common scale. NaN where the seed
-        was not tried, and for tracks of place 0.
+        Exact: parts of the scores, which they sum to. Otherwise `falls`. NaN for tracks of
+        place 0.
+    falls : float64 array, shape (n_tracks, n_seeds)
+        Doublings of its place that the track falls by without the seed, log2(place without /
+        place), below 0 where it rises: places, because scores of different queries have no common
+        scale. NaN where the seed was not tried, and for tracks of place 0.
     places : int32 array, shape (n_tracks,)
         Place in the list of all candidates that the dials allow, before variety and smoothing
         re-order it, from 1; 0 for tracks that are not in it. Scores that differ by a
@@ -139,14 +142,20 @@ class Seeds:
     names: tuple[str, ...]
     exact: bool
     shares: np.ndarray
+    falls: np.ndarray
     places: np.ndarray
     without: np.ndarray
     tried: np.ndarray
 
-    def closest(self, track: int, n: int | None = None) -> list[int]:
-        """The n seeds with the largest shares above 0 in a track, largest first."""
+    def credited(self, track: int, n: int | None = None) -> list[int]:
+        """The n seeds that a track owes most to: it falls furthest without them, furthest first.
+
+        Only seeds without which it does fall, of those that were tried. A share says less, even an
+        exact one: without a seed the others count for more, and other tracks fall further.
+        """
+        falls = np.nan_to_num(self.falls[track])
         shares = np.nan_to_num(self.shares[track])
-        return [int(at) for at in np.argsort(-shares, kind="stable")[:n] if shares[at] > 0]
+        return [int(at) for at in np.lexsort((-shares, -falls))[:n] if falls[at] > 0]
 
 
 @dataclass(frozen=True)
@@ -216,6 +225,9 @@ def explain(
     model: str | None = None,
     dials: Dials | None = None,
     dislikes: Sequence[int] | np.ndarray = (),
+    likes: Sequence[int] | np.ndarray = (),
+    muted: Sequence[int] | np.ndarray = (),
+    judge: Callable[[Queries, str, int], Judgement] | None = None,
 ) -> Reasons:
     """Say why tracks follow a playlist.
 
@@ -228,22 +240,27 @@ def explain(
     title : str or None
     tracks : sequence of track ids
         Those shown, or any others.
-    model, dials, dislikes
+    model, dials, dislikes, likes, muted
         As for `Recommender.continue_playlist`.
+    judge : callable, optional
+        Answers as `Recommender.judged`, which it is by default; it may remember. What it is asked
+        depends neither on the dials nor, of up to 25 seeds, on the tracks.
 
     Returns
     -------
     Reasons
     """
     name = recommender.require_choice(model)
-    dataset, seeds, tracks = recommender.dataset, _ids(seeds), _ids(tracks)
+    dataset, tracks = recommender.dataset, _ids(tracks)
+    taste = Taste(_ids(seeds), _ids(likes), _ids(dislikes), _ids(muted))
+    seeds = taste.asked
     together, shared = _together(dataset.playlists, seeds, tracks)
     left_out = np.sort(falling(shared, seeds)[:MOST])
     queries = Queries(
         [seeds, *(np.delete(seeds, at) for at in left_out)],
         [title or None] * (1 + len(left_out)),
     )
-    judged = recommender.judged(queries, name, len(tracks))
+    judged = (judge or recommender.judged)(queries, name, len(tracks))
     kind = RANKER if judged.ranked[0] else FUSION if name == RANKER else name
     candidates = judged.candidates.take(np.array([0]))
     at = places_in(candidates.tracks, tracks) - 1
@@ -255,7 +272,7 @@ def explain(
         parts = _fused(sources, judged, at)
     else:
         parts = _single(kind, candidates, at)
-    lists = _lists(judged, dataset, seeds, _ids(dislikes), dials or Dials())
+    lists = _lists(judged, recommender, taste, left_out, dials or Dials())
     return Reasons(
         kind,
         tracks,
@@ -339,22 +356,32 @@ def _ranked(
 
 
 def _lists(
-    judged: Judgement, dataset: Dataset, seeds: np.ndarray, dislikes: np.ndarray, dials: Dials
+    judged: Judgement, recommender: Recommender, taste: Taste, left_out: np.ndarray, dials: Dials
 ) -> list[np.ndarray]:
     """The tracks of each query in order, under all dials that do not look at the list itself.
 
     No seed of the whole playlist is in any: a seed that is left out must not push others down.
     """
-    rules = replace(dials, variety=0.0, smooth=False)
+    dataset, rules = recommender.dataset, replace(dials, variety=0.0, smooth=False)
+    tastes = [taste, *(_without(taste, at) for at in left_out.tolist())]
     lists = []
-    for start, stop in zip(
-        judged.candidates.indptr[:-1], judged.candidates.indptr[1:], strict=True
+    for mine, start, stop in zip(
+        tastes, judged.candidates.indptr[:-1], judged.candidates.indptr[1:], strict=True
     ):
         tracks, scores = judged.candidates.tracks[start:stop], judged.scores[start:stop]
-        allowed = filter_candidates(tracks, seeds, dislikes, dataset, rules)
+        allowed = filter_candidates(tracks, taste.asked, taste.barred, dataset, rules)
         tracks, scores = tracks[allowed], scores[allowed]
-        lists.append(tracks[order(tracks, scores, dataset, rules)])
+        best = order(tracks, scores, dataset, rules, mine, recommender.directions)
+        lists.append(tracks[best])
     return lists
+
+
+def _without(taste: Taste, at: int) -> Taste:
+    """The taste without one of the tracks that models are asked to continue."""
+    left = taste.asked[at]
+    return replace(
+        taste, seeds=taste.seeds[taste.seeds != left], likes=taste.likes[taste.likes != left]
+    )
 
 
 def _seeds(
@@ -372,16 +399,16 @@ def _seeds(
     tried = np.zeros(len(seeds), bool)
     tried[left_out] = True
     exact = _exact_shares(recommender, kind, queries[:1], tracks)
-    shares = np.full(without.shape, np.nan)
+    falls = np.full(without.shape, np.nan)
     for seed, listed in zip(left_out, lacking, strict=True):
         without[:, seed] = places_in(listed, tracks)
         gone = max(len(whole), len(listed)) + 1
         place = np.where(without[:, seed] > 0, without[:, seed], gone)
-        shares[:, seed] = np.log2(place / np.maximum(places, 1))
-    shares = shares if exact is None else exact
-    shares[places == 0] = np.nan
+        falls[:, seed] = np.log2(place / np.maximum(places, 1))
+    shares = falls if exact is None else exact
+    shares[places == 0] = falls[places == 0] = np.nan
     names = _names(recommender.dataset, seeds)
-    return Seeds(names, exact is not None, shares, places, without, tried)
+    return Seeds(names, exact is not None, shares, falls, places, without, tried)
 
 
 def _exact_shares(
@@ -407,16 +434,14 @@ def _together(
 ) -> tuple[tuple[Together, ...], np.ndarray]:
     """Playlists that hold each track and seeds; and how much of that is each seed's.
 
-    One pass over all entries, with a byte for each and no index.
-
     Returns
     -------
     tuple of Together, length n_tracks
     int64 array, shape (n_seeds,)
         Tracks that share a playlist with the seed, counted once for each playlist.
     """
-    seed_rows, seed_tracks = _entries(playlists, seeds)
-    rows, held_tracks = _entries(playlists, tracks)
+    seed_rows, seed_tracks = playlists.entries_of(seeds)
+    rows, held_tracks = playlists.entries_of(tracks)
     held = np.bincount(seed_rows, minlength=len(playlists))
     shown = np.bincount(rows, minlength=len(playlists))
     by_track = np.bincount(seed_tracks, shown[seed_rows], playlists.n_tracks)
@@ -430,15 +455,6 @@ def _together(
         for start, end in zip(starts, ends, strict=True)
     )
     return found, by_track[seeds].astype(np.int64)
-
-
-def _entries(playlists: Playlists, tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Playlist and track of every entry that is one of these tracks."""
-    wanted = np.zeros(playlists.n_tracks, bool)
-    wanted[tracks] = True
-    entries = np.flatnonzero(wanted[playlists.tracks])
-    rows = np.searchsorted(playlists.indptr, entries, side="right") - 1
-    return rows, playlists.tracks[entries]
 
 
 def _of_playlists(playlists: Playlists, rows: np.ndarray, held: np.ndarray) -> Together:
@@ -492,26 +508,21 @@ def _on_sources(sources: Sources, track: int) -> str:
 def _on_seeds(seeds: Seeds, score: float, track: int) -> str:
     if not seeds.places[track] or not seeds.names:
         return ""
-    closest = seeds.closest(track, _NAMED)
-    if closest:
-        named = [f"“{seeds.names[at]}”{_fate(seeds, score, track, at)}" for at in closest]
+    if credited := seeds.credited(track, _NAMED):
+        named = [f"“{seeds.names[at]}” ({_fate(seeds, score, track, at)})" for at in credited]
         return f"Owes most to {_listed(named)}."
-    if seeds.exact:
+    if seeds.exact and not (seeds.shares[track] > 0).any():
         return "No seed speaks for it."
     return "No single seed carries it: without any one of them it stands as high or higher."
 
 
 def _fate(seeds: Seeds, score: float, track: int, seed: int) -> str:
-    """What part of its score a track owes to a seed, and where it goes without, in brackets."""
-    notes = []
+    """Where a track goes without a seed, and what part of its score is the seed's."""
+    without = seeds.without[track, seed]
+    fate = f"falls to {_ordinal(without)}" if without else "out of the list"
     if seeds.exact and (seeds.shares[track] >= 0).all():
-        notes.append(f"{seeds.shares[track, seed] / score:.0%} of its score")
-    if seeds.tried[seed]:
-        place, without = seeds.places[track], seeds.without[track, seed]
-        verb = "stays" if without == place else "falls to" if without > place else "rises to"
-        fate = f"{verb} {_ordinal(without)}" if without else "out of the list"
-        notes.append(f"{fate} without it")
-    return f" ({', '.join(notes)})" if notes else ""
+        return f"{seeds.shares[track, seed] / score:.0%} of its score, {fate} without it"
+    return f"{fate} without it"
 
 
 def _on_playlists(together: Together, n_seeds: int) -> str:

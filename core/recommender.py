@@ -2,23 +2,27 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Self
 
 import numpy as np
 
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
-from core.ordering import Dials, filter_candidates, order, sequence
+from core.ordering import Dials, Taste, filter_candidates, order, sequence
 from core.ranking.candidates import Candidates, heard, pool
 from core.ranking.features import Features
 from core.ranking.fusion import blend, weights
 from core.ranking.ranker import RANKER, Ranker, mixed
 from core.ranking.routes import ROUTES, route
-from core.retrieval.base import Queries, Recommendations, RetrievalModel, unit
+from core.retrieval.base import Directions, Queries, Recommendations, RetrievalModel, unit
+from core.whatif import places_in
 
 CANDIDATES = 1000
 """Candidates a model proposes for a query."""
 FUSION = "fusion"
 """Name of the answer in which all models take part and their rankings are fused."""
+_POPULAR = "No seed and no title: the most popular tracks."
 _POOL = 20
 """How many popular tracks are looked at for each that a list lacks."""
 _NEAREST = ("track2vec", "item_knn")
@@ -35,12 +39,14 @@ class Continuation:
     tracks : int32 array, shape (n,)
         Track ids, first to last.
     scores : float32 array, shape (n,)
-        Score of the ranker, the fusion or the model; 0 for tracks that only complete the list. Not
-        a probability, and not always falling: dials and completion change the order.
+        Score of the ranker or the fusion, where one model answers by its places; 0 for tracks that
+        only complete the list. Not a probability, and not always falling: dials change the order.
     ranks : mapping of model name to int32 array, shape (n,)
         Place of each track among the model's candidates, from 1; 0 where it proposed it not.
     closest : int32 array, shape (n,)
-        Index of the seed that the track owes most to; -1 where no model can tell.
+        Index of the seed that the track is closest to, of the playlist's seeds and then the liked
+        tracks; -1 where no model can tell. Closest is the one with the largest exact share in the
+        score by one linear model; what the whole answer owes to a seed is `core.reasons`' to say.
     notes : tuple of str
         Sentences that say how the answer was made where it is not obvious.
     """
@@ -50,6 +56,14 @@ class Continuation:
     ranks: Mapping[str, np.ndarray]
     closest: np.ndarray
     notes: tuple[str, ...]
+
+    def completed(self) -> Self:
+        """With a note of how many tracks only complete the list."""
+        count = int((self.scores == 0).sum())
+        if not count or _POPULAR in self.notes:
+            return self
+        note = f"The last {count} only complete the list: popular tracks."
+        return replace(self, notes=(*self.notes, note))
 
 
 @dataclass(frozen=True)
@@ -85,6 +99,8 @@ class Recommender:
         Trained on answers of these models; it answers by default.
     notes : sequence of str
         What every answer by default is to say besides, such as why there is no ranker.
+    default : str, optional
+        What answers by default, where it is there: the ranker, the fusion, or a model.
 
     Raises
     ------
@@ -98,6 +114,7 @@ class Recommender:
         models: Mapping[str, RetrievalModel],
         ranker: Ranker | None = None,
         notes: Sequence[str] = (),
+        default: str | None = None,
     ) -> None:
         if not models:
             raise SegueError(
@@ -108,6 +125,7 @@ class Recommender:
         self.models = dict(models)
         self.ranker = ranker
         self.notes = tuple(notes)
+        self.default = default
         if ranker:
             self._features = Features(dataset, self.models, ranker.sources)
 
@@ -119,7 +137,8 @@ class Recommender:
     @property
     def choices(self) -> list[str]:
         """What `model` may name, the default first: the ranker, the fusion, or one model."""
-        return [*([RANKER] if self.ranker else []), FUSION, *self.models]
+        names = [*([RANKER] if self.ranker else []), FUSION, *self.models]
+        return sorted(names, key=lambda name: name != self.default)
 
     def require_choice(self, model: str | None) -> str:
         """The name itself if it is one of `choices`; the default for None.
@@ -161,7 +180,7 @@ class Recommender:
         for row, ((candidates, scores), seeds) in enumerate(
             zip(scored, queries.seeds, strict=True)
         ):
-            tracks, _ = self._ordered(candidates, scores, seeds, _NOTHING, dials or Dials(), k)
+            tracks, _ = self._ordered(candidates, scores, Taste(seeds), dials or Dials(), k)
             ids[row, : len(tracks)] = tracks
         places = np.broadcast_to(np.arange(k, 0, -1, dtype=np.float32), ids.shape)
         return Recommendations(ids, np.where(ids >= 0, places, -np.inf).astype(np.float32))
@@ -208,6 +227,8 @@ class Recommender:
         model: str | None = None,
         dials: Dials | None = None,
         dislikes: Sequence[int] | np.ndarray = (),
+        likes: Sequence[int] | np.ndarray = (),
+        muted: Sequence[int] | np.ndarray = (),
         unknown: int = 0,
     ) -> Continuation:
         """Continue one playlist and say how.
@@ -222,7 +243,11 @@ class Recommender:
             One of `choices`, by default the first.
         dials : Dials, optional
         dislikes : sequence of track ids
-            Not to be shown, nor their other versions.
+            Not to be shown, nor their other versions; what is near them comes later.
+        likes : sequence of track ids
+            Not to be shown, nor their other versions; models are asked for them as for seeds.
+        muted : sequence of track ids
+            Not to be shown, nor their other versions; they have no other part in it.
         unknown : int
             Seeds that the dataset does not hold, for the notes.
 
@@ -230,29 +255,52 @@ class Recommender:
         -------
         Continuation
         """
+        taste = Taste(*(np.asarray(ids, np.int32) for ids in (seeds, likes, dislikes, muted)))
+        (found,) = self.continue_each([taste], title, k, model=model, dials=dials)
+        notes = found.notes
+        if unknown:
+            of = f"{unknown} of {unknown + len(taste.seeds)} seeds are"
+            notes = (f"{of} not in this dataset and took no part.", *notes)
+        return replace(found, notes=notes).completed()
+
+    def continue_each(
+        self,
+        tastes: Sequence[Taste],
+        title: str | None = None,
+        k: int = 20,
+        *,
+        model: str | None = None,
+        dials: Dials | None = None,
+    ) -> list[Continuation]:
+        """Continue several playlists of one title in one batch, as `continue_playlist` does one.
+
+        No note says how many tracks only complete a list; see `Continuation.completed`.
+        """
         name = self.require_choice(model)
-        known = np.asarray(seeds, np.int32)
-        queries = Queries.single(known, title or None)
+        if not tastes:
+            return []
+        queries = Queries([taste.asked for taste in tastes], [title or None] * len(tastes))
         answers = self._answers(queries, name, k)
         candidates, scores = self._scores(queries, answers, name)
-        barred = np.asarray(dislikes, np.int32)
-        tracks, shown = self._ordered(candidates.tracks, scores, known, barred, dials or Dials(), k)
-        notes = self._notes(queries, answers, unknown, int((shown == 0).sum()))
-        if model is None:
-            notes += self.notes
-        if name == RANKER and len(title or known) and not self._ranked(queries, name)[0]:
-            like = ROUTES[route(queries)[0]].label
-            notes += (
-                f"The ranker is not proven better than the best single model for queries like "
-                f"“{like}”: the models are fused instead.",
+        sources = self._sources(queries, name)
+        found = []
+        for row, taste in enumerate(tastes):
+            part = slice(candidates.indptr[row], candidates.indptr[row + 1])
+            tracks, shown = self._ordered(
+                candidates.tracks[part], scores[part], taste, dials or Dials(), k
             )
-        return Continuation(
-            tracks,
-            shown,
-            {source: places_in(answer.ids[0], tracks) for source, answer in answers.items()},
-            self._closest(known, tracks, answers),
-            notes,
-        )
+            own = {source: answers[source].ids[row] for source in answers if source in sources[row]}
+            found.append(
+                Continuation(
+                    tracks,
+                    shown,
+                    {source: places_in(ids, tracks) for source, ids in own.items()},
+                    self._closest(taste.asked, tracks, own),
+                    self._notes(queries[row : row + 1], own, name)
+                    + (self.notes if model is None else ()),
+                )
+            )
+        return found
 
     def _ranked(self, queries: Queries, model: str) -> np.ndarray:
         """Which queries the ranker answers: where it is asked, those it is proven for; bool."""
@@ -268,17 +316,17 @@ class Recommender:
         retrieving = [name for name, one in self.models.items() if one.retrieves] or self.models
         return [weights(length, retrieving) for length in queries.lengths.tolist()]
 
+    def _sources(self, queries: Queries, model: str) -> list[Collection[str]]:
+        """Models that take part in the answer to each query."""
+        ranked = self._ranked(queries, model)
+        return [
+            self.ranker.sources if self.ranker and mine else by_model
+            for mine, by_model in zip(ranked, self._weights(queries, model), strict=True)
+        ]
+
     def _answers(self, queries: Queries, model: str, k: int) -> dict[str, Recommendations]:
         """Stage 1: candidates of every model that takes part in the answer to some query."""
-        ranked = self._ranked(queries, model)
-        wanted = {
-            name
-            for row, by_model in enumerate(self._weights(queries, model))
-            if not ranked[row]
-            for name in by_model
-        }
-        if self.ranker and ranked.any():
-            wanted |= set(self.ranker.sources)
+        wanted = set().union(*self._sources(queries, model))
         depth = CANDIDATES if model in (RANKER, FUSION) else max(CANDIDATES, 2 * k)
         return {
             name: one.recommend(queries, depth)
@@ -314,41 +362,36 @@ class Recommender:
         self,
         candidates: np.ndarray,
         scores: np.ndarray,
-        seeds: np.ndarray,
-        dislikes: np.ndarray,
+        taste: Taste,
         dials: Dials,
         k: int,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Stages 2 and 4 for one query, completed with popular tracks of score 0."""
-        allowed = filter_candidates(candidates, seeds, dislikes, self.dataset, dials)
+        allowed = self._allowed(candidates, taste, dials)
         candidates, scores = candidates[allowed], scores[allowed]
-        vectors = self.vectors() if dials.variety else None
-        if vectors is not None:
-            vectors = unit(vectors[candidates].astype(np.float32))
-        best = order(candidates, scores, self.dataset, dials, vectors, k)
+        best = order(candidates, scores, self.dataset, dials, taste, self.directions, k)
         tracks, scores = candidates[best][:k], scores[best][:k].astype(np.float32)
         if len(tracks) < k:
-            tracks = self._complete(tracks, seeds, dislikes, dials, k)
+            tracks = self._complete(tracks, taste, dials, k)
             scores = np.pad(scores, (0, len(tracks) - len(scores)))
         if dials.smooth:
-            places = sequence(tracks, self.dataset, int(seeds[-1]) if len(seeds) else None)
+            last = int(taste.seeds[-1]) if len(taste.seeds) else None
+            places = sequence(tracks, self.dataset, last)
             tracks, scores = tracks[places], scores[places]
         return tracks, scores
 
-    def vectors(self) -> np.ndarray | None:
-        """What says how alike tracks are, (n_tracks, d); None where no model knows.
+    def _allowed(self, candidates: np.ndarray, taste: Taste, dials: Dials) -> np.ndarray:
+        return filter_candidates(candidates, taste.asked, taste.barred, self.dataset, dials)
 
-        The less the angle between two rows the more alike; zeros where unknown.
-        """
+    @property
+    def directions(self) -> Directions | None:
+        """What says how alike tracks are; None where no model knows."""
         for name in _VARIETY:
-            vectors = self.models[name].track_vectors() if name in self.models else None
-            if vectors is not None:
-                return vectors
+            if name in self.models and self.models[name].vectors_of(_NOTHING) is not None:
+                return partial(_directions, self.models[name])
         return None
 
-    def _complete(
-        self, tracks: np.ndarray, seeds: np.ndarray, dislikes: np.ndarray, dials: Dials, k: int
-    ) -> np.ndarray:
+    def _complete(self, tracks: np.ndarray, taste: Taste, dials: Dials, k: int) -> np.ndarray:
         """Append popular tracks under the same rules, and under the bars where these are too few.
 
         What is barred stays out, so that the list may end early.
@@ -357,11 +400,10 @@ class Recommender:
         for rules in (dials, dials.only_bars()):
             fresh = popular[: _POOL * k] if rules is dials else popular
             fresh = fresh[~np.isin(fresh, tracks)]
-            fresh = fresh[filter_candidates(fresh, seeds, dislikes, self.dataset, rules)]
+            fresh = fresh[self._allowed(fresh, taste, rules)]
             merged = np.concatenate([tracks, fresh])
             places = np.arange(len(merged), 0, -1.0)
-            as_scored = replace(rules, popularity=0, variety=0)
-            tracks = merged[order(merged, places, self.dataset, as_scored)][:k]
+            tracks = merged[order(merged, places, self.dataset, rules.as_scored())][:k]
             if len(tracks) == k:
                 break
         return tracks.astype(np.int32)
@@ -376,15 +418,11 @@ class Recommender:
                 return np.where((shares > 0).any(0), shares.argmax(0), -1).astype(np.int32)
         return np.full(len(tracks), -1, np.int32)
 
-    def _notes(
-        self, queries: Queries, models: Collection[str], unknown: int, completed: int
-    ) -> tuple[str, ...]:
+    def _notes(self, queries: Queries, sources: Collection[str], model: str) -> tuple[str, ...]:
+        """What is not obvious of the answer to one query by these sources."""
         seeds, title = queries.seeds[0], queries.titles[0]
-        readers = [name for name in models if self.models[name].uses_titles]
+        readers = [name for name in sources if self.models[name].uses_titles]
         notes = []
-        if unknown:
-            of = f"{unknown} of {unknown + len(seeds)} seeds are"
-            notes.append(f"{of} not in this dataset and took no part.")
         if title and readers:
             if not self._says_something(title, readers):
                 notes.append(f"No playlist here has a title like “{title}”.")
@@ -393,9 +431,13 @@ class Recommender:
         elif title and not len(seeds):
             notes.append("This model does not read titles.")
         if not len(seeds) and not title:
-            notes.append("No seed and no title: the most popular tracks.")
-        elif completed:
-            notes.append(f"The last {completed} only complete the list: popular tracks.")
+            notes.append(_POPULAR)
+        elif model == RANKER and not self._ranked(queries, model)[0]:
+            like = ROUTES[route(queries)[0]].label
+            notes.append(
+                f"The ranker is not proven better than the best single model for queries like "
+                f"“{like}”: the models are fused instead."
+            )
         return tuple(notes)
 
     def _says_something(self, title: str, readers: Sequence[str]) -> bool:
@@ -407,12 +449,12 @@ class Recommender:
 _NOTHING = np.empty(0, np.int32)
 
 
+def _directions(model: RetrievalModel, tracks: np.ndarray) -> np.ndarray:
+    vectors = model.vectors_of(tracks)
+    assert vectors is not None
+    return unit(vectors.astype(np.float32))
+
+
 def _positive(scores: np.ndarray) -> np.ndarray:
     """The logistic function: the same order, above 0."""
     return 1 / (1 + np.exp(-scores))
-
-
-def places_in(candidates: np.ndarray, tracks: np.ndarray) -> np.ndarray:
-    """Place of each track in a list, from 1, int32; 0 where it is not in it."""
-    places = {track: place for place, track in enumerate(candidates.tolist(), 1)}
-    return np.array([places.get(track, 0) for track in tracks.tolist()], np.int32)

@@ -6,18 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.dataset.schema import AUDIO_FEATURES
+from core.errors import SegueError
 from core.ordering import (
     PAGE,
     Dials,
+    Taste,
+    adventure_bonus,
     cosines,
     diversified,
     filter_candidates,
     has_steps,
+    nearest_cosine,
     order,
+    parse_years,
     popularity_bonus,
     relevance,
     same_artist,
     sequence,
+    steering,
     steps,
     within_first,
 )
@@ -86,6 +92,109 @@ def test_equally_popular_candidates_are_not_steered(songs):
     assert len(popularity_bonus(NONE, songs, 1.0)) == 0
 
 
+@pytest.fixture(scope="module")
+def compass(songs):
+    """Directions of the songs: a and f point apart, c is near a, e and d between, b has none."""
+    angles = {"a": 0, "c": 20, "d": 80, "e": 60, "f": 180}
+    rows = np.zeros((songs.n_tracks, 2), np.float32)
+    for name, angle in angles.items():
+        rows[ids(songs, name)] = [np.cos(np.radians(angle)), np.sin(np.radians(angle))]
+    return rows.__getitem__
+
+
+def names(dataset, tracks):
+    return "".join(uri.removeprefix("t:") for uri in dataset.values("uri", tracks))
+
+
+def test_the_nearest_of_several_counts(songs, compass):
+    near = nearest_cosine(ids(songs, "cdb"), ids(songs, "abf"), compass)
+    np.testing.assert_allclose(near[:2], np.cos(np.radians([20, 80])), rtol=1e-6)
+    assert np.isnan(near[2])
+    assert np.isnan(nearest_cosine(ids(songs, "cd"), ids(songs, "b"), compass)).all()
+    assert np.isnan(nearest_cosine(ids(songs, "cd"), ids(songs, "a"), None)).all()
+
+
+def test_adventure_leads_away_from_the_seeds_and_familiarity_back(songs, compass):
+    shown, seeds = ids(songs, "acdf"), ids(songs, "e")  # 60, 40, 20 and 120 degrees away
+    for dial, expected in ((-1.0, "dcaf"), (1.0, "facd")):
+        best = order(shown, np.ones(4), songs, Dials(adventure=dial), Taste(seeds), compass)
+        assert names(songs, shown[best]) == expected
+    bonus = adventure_bonus(shown, seeds, songs, compass, 0.5)
+    np.testing.assert_allclose(bonus.sum(), 0, atol=1e-6)
+    np.testing.assert_allclose(bonus.std(), 0.3, rtol=1e-6)
+    assert adventure_bonus(shown, NONE, songs, compass, 1.0).tolist() == [0] * 4
+
+
+def test_an_artist_of_the_playlist_is_as_familiar_as_can_be(songs, compass):
+    # d is by the seed's artist and points away from it; f is by another and unlike it.
+    bonus = adventure_bonus(ids(songs, "dfe"), ids(songs, "a"), songs, compass, -1.0)
+    assert bonus[0] > bonus[2] > bonus[1]
+
+
+def test_unknown_likeness_is_neither_familiar_nor_adventurous(make_dataset):
+    dataset = make_dataset([["a", "b", "c", "d"]], name="four")
+    rows = np.zeros((4, 2), np.float32)
+    rows[dataset.ids_of(["t:a", "t:b", "t:c"])] = [[1, 0], [1, 0], [0, 1]]
+    candidates = dataset.ids_of(["t:b", "t:c", "t:d"])
+    bonus = adventure_bonus(candidates, dataset.ids_of(["t:a"]), dataset, rows.__getitem__, 1.0)
+    np.testing.assert_allclose(bonus, [-0.6, 0.6, 0])
+    unknown_seed = dataset.ids_of(["t:d"])
+    assert not adventure_bonus(candidates[:2], unknown_seed, dataset, rows.__getitem__, 1.0).any()
+
+
+def test_without_vectors_adventure_is_another_artist(songs):
+    shown, taste = ids(songs, "acef"), Taste(ids(songs, "d"))
+    best = order(shown, np.array([4, 3, 2, 1.0]), songs, Dials(adventure=1.0), taste)
+    assert names(songs, shown[best]) == "efac"
+
+
+def test_likes_draw_near_and_dislikes_push_away(songs, compass):
+    shown = ids(songs, "acdf")
+    liked = steering(shown, Taste(likes=ids(songs, "e")), songs, compass)
+    np.testing.assert_allclose(liked, np.cos(np.radians([60, 40, 20, 120])), rtol=1e-6)
+    disliked = steering(shown, Taste(dislikes=ids(songs, "e")), songs, compass)
+    np.testing.assert_allclose(disliked, -liked)
+    taste = Taste(likes=ids(songs, "f"), dislikes=ids(songs, "a"))
+    best = order(shown, np.ones(4), songs, Dials(), taste, compass)
+    assert names(songs, shown[best]) == "fdca"
+    assert not steering(shown, Taste(ids(songs, "e")), songs, compass).any()
+
+
+def test_steering_takes_what_is_unknown_for_the_mean(songs, compass):
+    near = steering(ids(songs, "abf"), Taste(dislikes=ids(songs, "c")), songs, compass)
+    assert near[1] == pytest.approx((near[0] + near[2]) / 2)
+
+
+def test_without_vectors_tracks_of_one_artist_are_alike(songs):
+    near = steering(ids(songs, "ace"), Taste(likes=ids(songs, "d")), songs, None)
+    assert near.tolist() == [1, 1, 0]
+
+
+def test_models_are_asked_for_seeds_then_likes_each_once():
+    taste = Taste(np.array([3, 1], np.int32), np.array([5, 3], np.int32), np.array([9], np.int32))
+    assert taste.asked.tolist() == [3, 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [
+        ("1990-1999", (1990, 1999)),
+        (" 1990 - 1999 ", (1990, 1999)),
+        ("1990-", (1990, None)),
+        ("-1999", (None, 1999)),
+        ("1990", (1990, 1990)),
+    ],
+)
+def test_years_as_they_are_written(text, years):
+    assert parse_years(text) == years
+
+
+@pytest.mark.parametrize("text", ["", "-", "90s", "1990 1999", "1990-99", "199-2000"])
+def test_what_is_no_years_is_named(text):
+    with pytest.raises(SegueError, match="are no years: write 1990-1999, 1990- or -1999"):
+        parse_years(text)
+
+
 @given(st.lists(st.integers(0, 5)), st.integers(1, 4))
 def test_within_first_counts_each_group(groups, limit):
     expected, seen = [], {}
@@ -102,6 +211,8 @@ def test_within_first_counts_each_group(groups, limit):
         {"popularity": -1.1},
         {"popularity": float("nan")},
         {"variety": 1.5},
+        {"adventure": -1.01},
+        {"adventure": float("nan")},
         {"years": (2000, 1999)},
     ],
 )
@@ -155,7 +266,7 @@ def test_blocked_artists_are_not_shown(library):
 
 def test_what_bars_stays_when_wishes_go(library):
     blocked = tuple(library.artist[ids(library, "b")].tolist())
-    bars = Dials(True, 1, 0.5, False, (1990, 2010), blocked, 0.5, True).only_bars()
+    bars = Dials(True, 1, 0.5, False, (1990, 2010), blocked, 0.5, True, 0.5).only_bars()
     assert bars == Dials(
         one_version=False, explicit=False, years=(1990, 2010), blocked_artists=blocked
     )
@@ -231,17 +342,14 @@ def test_variety_compares_artists_where_there_are_no_vectors(songs):
     np.testing.assert_array_equal(same_artist(np.array([3, 4, 3]))(0), [1, 0, 1])
 
 
-def test_vectors_follow_their_candidates(songs):
+def test_directions_are_of_the_candidates(songs):
     candidates = ids(songs, "fac")
-    vectors = np.array([[0, 1], [1, 0], [0, 1]], np.float32)
-    varied = candidates[
-        order(candidates, np.array([1, 3, 2.0]), songs, Dials(variety=0.9), vectors)
-    ]
-    assert songs.values("uri", varied) == ["t:a", "t:c", "t:f"]
-    varied = candidates[
-        order(candidates, np.array([2, 1, 3.0]), songs, Dials(variety=0.9), vectors)
-    ]
-    assert songs.values("uri", varied) == ["t:c", "t:a", "t:f"]
+    rows = np.zeros((songs.n_tracks, 2), np.float32)
+    rows[candidates] = [[0, 1], [1, 0], [0, 1]]
+    for scores, expected in (([1, 3, 2.0], "acf"), ([2, 1, 3.0], "caf")):
+        scores = np.array(scores)
+        best = order(candidates, scores, songs, Dials(variety=0.9), Taste(), rows.__getitem__)
+        assert songs.values("uri", candidates[best]) == [f"t:{name}" for name in expected]
 
 
 def audio(tempo=np.nan, key=np.nan, mode=np.nan, energy=np.nan):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.errors import SegueError
-from core.ordering import Dials
+from core.ordering import Dials, Taste
 from core.ranking.candidates import pool
 from core.ranking.features import Features
 from core.ranking.fusion import blend, weights
@@ -61,6 +61,84 @@ def test_a_dislike_and_a_seed_never_come_back(planted, recommender):
     again = recommender.continue_playlist(seeds, k=10, dislikes=first.tracks[:3])
     assert not set(again.tracks) & (set(first.tracks[:3].tolist()) | set(seeds.tolist()))
     assert len(set(again.tracks.tolist())) == 10
+
+
+def test_a_like_steers_the_list_and_is_not_shown(planted, recommender):
+    seeds, liked = seeds_of(planted, 1, 6), seeds_of(planted, 3, 2)
+    found = recommender.continue_playlist(seeds, k=20, likes=liked)
+    styles = style_of(planted, found.tracks)
+    assert not set(found.tracks) & {*seeds.tolist(), *liked.tolist()}
+    before = style_of(planted, recommender.continue_playlist(seeds, k=20).tracks)
+    assert styles.count(3) > before.count(3) + 5
+    of_closest = style_of(planted, np.concatenate([seeds, liked])[found.closest])
+    assert of_closest == styles
+
+
+def test_a_dislike_pushes_what_is_like_it_down(planted, recommender):
+    seeds = np.concatenate([seeds_of(planted, 1, 4), seeds_of(planted, 3, 4)])
+    before = recommender.continue_playlist(seeds, k=20)
+    disliked = before.tracks[np.array(style_of(planted, before.tracks)) == 3][:2]
+    found = recommender.continue_playlist(seeds, k=20, dislikes=disliked)
+    counts = [style_of(planted, one.tracks).count(3) for one in (before, found)]
+    assert counts[1] < counts[0] / 2
+
+
+def test_a_muted_track_is_not_shown_and_changes_nothing_else(planted, recommender):
+    seeds = seeds_of(planted, 1, 6)
+    before = recommender.continue_playlist(seeds, k=20).tracks
+    found = recommender.continue_playlist(seeds, k=19, muted=before[3:4]).tracks
+    np.testing.assert_array_equal(found, np.delete(before, 3))
+
+
+@pytest.mark.parametrize("model", [FUSION, *MODELS])
+def test_a_liked_track_alone_is_continued_and_wishes_of_nothing_change_nothing(
+    planted, recommender, model
+):
+    liked = seeds_of(planted, 2, 1)
+    found = recommender.continue_playlist([], k=10, likes=liked, model=model)
+    alone = recommender.continue_playlist(liked, k=10, model=model)
+    assert len(found.tracks) == 10
+    assert liked[0] not in found.tracks
+    assert "No seed and no title: the most popular tracks." not in found.notes
+    assert found.ranks.keys() == alone.ranks.keys()
+    nothing = recommender.continue_playlist(
+        [], k=10, model=model, dislikes=liked, dials=Dials(adventure=1.0)
+    )
+    assert len(nothing.tracks) == 10
+    assert liked[0] not in nothing.tracks
+
+
+def test_several_playlists_in_one_batch_are_as_one_by_one(planted, recommender):
+    tastes = [
+        Taste(seeds_of(planted, 0, 4)),
+        Taste(seeds_of(planted, 2, 12), likes=seeds_of(planted, 3, 1)),
+        Taste(dislikes=seeds_of(planted, 1, 2)),
+    ]
+    dials = Dials(adventure=0.5, per_artist=2)
+    batch = recommender.continue_each(tastes, "style one", 10, dials=dials)
+    for taste, found in zip(tastes, batch, strict=True):
+        told = {"likes": taste.likes, "dislikes": taste.dislikes}
+        one = recommender.continue_playlist(taste.seeds, "style one", 10, dials=dials, **told)
+        assert found.completed().notes == one.notes
+        np.testing.assert_array_equal(found.tracks, one.tracks)
+        np.testing.assert_array_equal(found.closest, one.closest)
+        assert found.ranks.keys() == one.ranks.keys()
+        for name, places in one.ranks.items():
+            np.testing.assert_array_equal(found.ranks[name], places)
+    assert recommender.continue_each([], k=10) == []
+
+
+def test_the_adventure_dial_leaves_the_artists_of_the_playlist(planted, recommender):
+    seeds = seeds_of(planted, 1, 4)
+    artists = planted.artist[seeds]
+    shares = []
+    for adventure in (-1.0, 0.0, 1.0):
+        dials = Dials(adventure=adventure)
+        found = recommender.recommend(Queries.single(seeds), 10, dials=dials).ids[0]
+        single = recommender.continue_playlist(seeds, k=10, dials=dials)
+        np.testing.assert_array_equal(single.tracks, found)
+        shares.append(np.isin(planted.artist[found], artists).mean())
+    assert shares[0] > shares[1] > shares[2]
 
 
 def test_ranks_tell_who_proposed_a_track(planted, recommender):

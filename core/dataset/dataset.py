@@ -60,6 +60,17 @@ class Playlists:
         )
         return matrix.sorted_indices()
 
+    def entries_of(self, tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Playlist and track of every entry that is one of these tracks, in the order of entries.
+
+        One pass over all entries, with a byte for each track and no index.
+        """
+        wanted = np.zeros(self.n_tracks, bool)
+        wanted[tracks] = True
+        entries = np.flatnonzero(wanted[self.tracks])
+        rows = np.searchsorted(self.indptr, entries, side="right") - 1
+        return rows, self.tracks[entries]
+
     def select(self, rows: np.ndarray) -> Self:
         """Only these playlists, in this order."""
         lengths = self.lengths[rows]

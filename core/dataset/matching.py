@@ -19,6 +19,7 @@ import pyarrow as pa
 from core.dataset.dataset import Dataset
 from core.dataset.sources.lists import ListedTrack
 from core.dataset.text import MACROS, normalise, song_title
+from core.errors import SegueError
 
 How = Literal["id", "title and artist", "title and artist swapped", "not found"]
 
@@ -112,6 +113,24 @@ class MatchReport:
     def tracks(self) -> np.ndarray:
         """Ids of the tracks found, int32, in the list's order, each once."""
         return np.array(list(dict.fromkeys(row.track for row in self.rows if row.track >= 0)), "i4")
+
+
+def artists_named(dataset: Dataset, names: Sequence[str]) -> list[int]:
+    """Ids of artists by name, as names are compared; the one with most entries of several.
+
+    Raises
+    ------
+    SegueError
+        If the dataset has no artist of a name.
+    """
+    if not names:
+        return []
+    known = normalise(dataset.artists["name"].to_pylist())
+    by_name = {name: at for at, name in reversed(list(enumerate(known))) if name}
+    for name in names:
+        if normalise([name])[0] not in by_name:
+            raise SegueError(f"{dataset.name} has no artist “{name}”: write the name in full.")
+    return [by_name[normalise([name])[0]] for name in names]
 
 
 class Matcher:

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from core.dataset.matching import Matcher, match_keys
+from core.dataset.matching import Matcher, artists_named, match_keys
 from core.dataset.sources.lists import ListedTrack, parse_text
+from core.errors import SegueError
 
 TRACKS = {
     "heroes": {"title": "Heroes - 2017 Remaster", "artist": "David Bowie"},
@@ -123,3 +124,12 @@ def test_match_keys_are_fixed_so_that_they_can_be_stored():
     assert keys[0] == keys[1] == 3176924181459055334
     assert keys[2] == keys[3] != keys[0]
     assert keys[4] == keys[5] == 0
+
+
+def test_artists_are_found_as_names_are_compared(dataset):
+    found = artists_named(dataset, ["david  BOWIE", "Beyonce"])
+    assert [dataset.artists["name"][at].as_py() for at in found] == ["David Bowie", "Beyoncé"]
+    assert artists_named(dataset, []) == []
+    for absent in ("Nobody", "", "!?"):
+        with pytest.raises(SegueError, match="has no artist"):
+            artists_named(dataset, [absent])
