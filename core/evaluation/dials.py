@@ -19,9 +19,9 @@ from core.evaluation.metrics import (
     stored_figures,
     with_intervals,
 )
-from core.ordering import PAGE, Dials, filter_candidates, has_steps, order, sequence, steps
+from core.ordering import PAGE, Dials, Taste, filter_candidates, has_steps, order, sequence, steps
 from core.progress import SILENT, Progress
-from core.retrieval.base import Queries
+from core.retrieval.base import Directions, Queries
 from core.workspace import read_json, write_json
 
 SETTINGS: tuple[tuple[str, float], ...] = (
@@ -29,6 +29,10 @@ SETTINGS: tuple[tuple[str, float], ...] = (
     ("popularity", -0.5),
     ("popularity", 0.5),
     ("popularity", 1.0),
+    ("adventure", -1.0),
+    ("adventure", -0.5),
+    ("adventure", 0.5),
+    ("adventure", 1.0),
     ("per_artist", 1),
     ("per_artist", 2),
     ("per_artist", 3),
@@ -94,13 +98,17 @@ class DialReport:
     default : mapping of str to Figure
         Means over all playlists, no dial turned.
     rows : sequence of DialRow
-        In the order of `SETTINGS`.
+        In the order of `SETTINGS`; a report of an earlier version may lack some.
     """
 
     dataset: str
     playlists: int
     default: Figures
     rows: Sequence[DialRow]
+
+    def row(self, dial: str, value: float) -> DialRow | None:
+        """The measurement of a dial at a value; None where it is the default or not measured."""
+        return next((row for row in self.rows if (row.dial, row.value) == (dial, value)), None)
 
     def as_json(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and None."""
@@ -146,7 +154,7 @@ def measure_dials(
     scored: Scored,
     challenge: Challenge,
     train: Dataset,
-    vectors: np.ndarray,
+    directions: Directions | None,
     progress: Progress = SILENT,
 ) -> DialReport:
     """Measure every setting of `SETTINGS` against the default.
@@ -165,8 +173,9 @@ def measure_dials(
     challenge : Challenge
     train : Dataset
         The training view of the split that made the challenge.
-    vectors : float32 array, shape (n_tracks, d)
-        Unit rows that say which tracks are alike; zeros where unknown.
+    directions : Directions or None
+        What says which tracks are alike, as of `Recommender.directions`; without it there is no
+        `similarity`, and dials compare artists.
     progress : Progress
 
     Returns
@@ -174,8 +183,8 @@ def measure_dials(
     DialReport
     """
     every = [Dials(), *(Dials(**{dial: value}) for dial, value in SETTINGS)]  # type: ignore[arg-type]
-    lists = _lists(every, scored, challenge, train, vectors, progress)
-    measured = [_values(ids, challenge, train, vectors) for ids in lists]
+    lists = turned(every, scored, challenge, train, directions, LENGTH, progress)
+    measured = [_values(ids, challenge, train, directions) for ids in lists]
     tables = [np.stack(list(values.values()), axis=1) for values, _ in measured]
     names = list(measured[0][0])
 
@@ -205,16 +214,31 @@ def measure_dials(
     )
 
 
-def _lists(
+def turned(
     every: Sequence[Dials],
     scored: Scored,
     challenge: Challenge,
     train: Dataset,
-    vectors: np.ndarray,
-    progress: Progress,
+    directions: Directions | None = None,
+    length: int = LENGTH,
+    progress: Progress = SILENT,
 ) -> np.ndarray:
-    """The lists that are judged, int32, shape (len(every), B, 500)."""
-    lists = np.full((len(every), len(challenge), LENGTH), -1, np.int32)
+    """What is recommended under each of several settings, scored once for all.
+
+    Parameters
+    ----------
+    every : sequence of Dials
+    scored, challenge, train, directions
+        As for `measure_dials`.
+    length : int
+        Tracks of a list.
+    progress : Progress
+
+    Returns
+    -------
+    int32 array, shape (len(every), len(challenge), length)
+    """
+    lists = np.full((len(every), len(challenge), length), -1, np.int32)
     for start in progress.track(range(0, len(challenge), _BATCH), "Turning the dials"):
         part = slice(start, start + _BATCH)
         queries = challenge.queries[part]
@@ -222,10 +246,13 @@ def _lists(
             heard = train.counts[candidates] > 0
             candidates, scores = candidates[heard], scores[heard]
             for at, dials in enumerate(every):
-                shown = _shown(candidates, scores, queries.seeds[row], train, dials, vectors)
+                shown = _shown(
+                    candidates, scores, queries.seeds[row], train, dials, directions, length
+                )
                 lists[at, start + row, : len(shown)] = shown
         for at in range(len(every)):
-            lists[at, part] = complete(lists[at, part], queries, train.by_popularity)
+            completed = complete(lists[at, part], queries, train.by_popularity)
+            lists[at, part] = completed[:, :length]
     return lists
 
 
@@ -235,20 +262,21 @@ def _shown(
     seeds: np.ndarray,
     train: Dataset,
     dials: Dials,
-    vectors: np.ndarray,
+    directions: Directions | None,
+    length: int,
 ) -> np.ndarray:
     """Stages 2 and 4: the tracks that one query is answered with under one setting."""
     allowed = filter_candidates(candidates, seeds, _NOTHING, train, dials)
     candidates, scores = candidates[allowed], scores[allowed]
-    best = order(candidates, scores, train, dials, vectors[candidates], LENGTH)
-    tracks = candidates[best[:LENGTH]]
+    best = order(candidates, scores, train, dials, Taste(seeds), directions, length)
+    tracks = candidates[best[:length]]
     if dials.smooth:
         tracks = tracks[sequence(tracks, train, int(seeds[-1]) if len(seeds) else None)]
     return tracks
 
 
 def _values(
-    lists: np.ndarray, challenge: Challenge, train: Dataset, vectors: np.ndarray
+    lists: np.ndarray, challenge: Challenge, train: Dataset, directions: Directions | None
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Figures of each playlist by metric key, and those of all together in `_TOGETHER`'s order."""
     judged = metrics.judge(lists, challenge.hidden)
@@ -258,7 +286,7 @@ def _values(
         "ndcg": metrics.ndcg(judged),
         "clicks": metrics.clicks(judged),
         "novelty": metrics.novelty(lists, train.counts, train.n_playlists),
-        "similarity": _similarity(seen, vectors),
+        "similarity": _similarity(seen, directions),
         "artists": _distinct(np.where(seen >= 0, train.artist[seen], -1)),
         "step": np.array([_mean_step(train.audio[ids[ids >= 0]]) for ids in seen]),
     }
@@ -269,11 +297,13 @@ def _values(
     return own, np.array(together)
 
 
-def _similarity(ids: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+def _similarity(ids: np.ndarray, directions: Directions | None) -> np.ndarray:
     """Intra-list similarity, with only the vectors at hand that the lists need."""
+    if directions is None:
+        return np.full(len(ids), np.nan)
     used = np.unique(ids[ids >= 0])
     rows = np.where(ids >= 0, np.searchsorted(used, ids), -1)
-    return metrics.intra_list_similarity(rows, vectors[used])
+    return metrics.intra_list_similarity(rows, directions(used))
 
 
 def _distinct(artists: np.ndarray) -> np.ndarray:

@@ -1,10 +1,11 @@
-"""A leaderboard as a table that other programs read."""
+"""A leaderboard, and what the dials cost, as tables that other programs read."""
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from core.dataset.export import harmless
+from core.evaluation.dials import DialReport
 from core.evaluation.leaderboard import Leaderboard, Row
 from core.evaluation.metrics import Figure
 
@@ -12,6 +13,7 @@ ALL = "all"
 """What the table calls the playlists of every category together."""
 
 COLUMNS = ("system", "label", "playlists", "measure", "value", "low", "high")
+DIAL_COLUMNS = ("dial", "value", "measure", "figure", "difference", "low", "high")
 
 
 def to_csv(board: Leaderboard) -> str:
@@ -21,10 +23,32 @@ def to_csv(board: Leaderboard) -> str:
     system; "alone:recall@N", what the system alone adds to the union of candidates; and its
     cost. The union's own recall and size come last, as a system called "union".
     """
+    return _written(COLUMNS, _lines(board))
+
+
+def dials_to_csv(report: DialReport) -> str:
+    """CSV of one difference a line, with the ends of its interval; empty where there is none."""
+    lines = (
+        (
+            row.dial,
+            row.value,
+            measure,
+            row.figures[measure].value,
+            difference.value,
+            difference.low,
+            difference.high,
+        )
+        for row in report.rows
+        for measure, difference in row.difference.items()
+    )
+    return _written(DIAL_COLUMNS, lines)
+
+
+def _written(header: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for line in _lines(board):
+    writer.writerow(header)
+    for line in lines:
         writer.writerow([harmless(cell) for cell in line])
     return out.getvalue()
 

@@ -1,7 +1,7 @@
 """Every system on one challenge, side by side: figures with intervals, differences, cost."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -124,6 +124,8 @@ class Leaderboard:
         By falling R-precision.
     union : Union or None
         Candidates of the systems that retrieve, taken together; None where fewer than two do.
+    settings : mapping of system name to settings
+        Those that trained models were measured with; empty where that is not known.
     """
 
     dataset: str
@@ -131,6 +133,7 @@ class Leaderboard:
     playlists: Mapping[str, int]
     rows: Sequence[Row]
     union: Union | None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and None."""
@@ -209,6 +212,13 @@ def evaluate(
     ValueError
         If a system breaks the contract: a seed, a track twice, an id out of range.
     """
+    return summarised(measure_all(systems, challenge, train, progress), challenge, train)
+
+
+def measure_all(
+    systems: Sequence[System], challenge: Challenge, train: Dataset, progress: Progress = SILENT
+) -> list["Measured"]:
+    """What each system did, by falling R-precision; parameters and rules as for `evaluate`."""
     measured = [
         measure(
             system,
@@ -219,6 +229,11 @@ def evaluate(
         for at, system in enumerate(systems)
     ]
     measured.sort(key=lambda one: -one.values["r_precision"].mean())
+    return measured
+
+
+def summarised(measured: Sequence["Measured"], challenge: Challenge, train: Dataset) -> Leaderboard:
+    """The leaderboard of what `measure_all` found."""
     groups = {
         category.label: np.flatnonzero(challenge.category == index)
         for index, category in enumerate(CATEGORIES)

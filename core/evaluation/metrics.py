@@ -214,12 +214,27 @@ def gini(ids: np.ndarray, n_tracks: int) -> float:
 
     From 0, all equally often, towards 1, one track takes all. NaN if nothing is recommended.
     """
-    times = np.sort(np.bincount(ids[ids >= 0], minlength=n_tracks))
-    total = times.sum()
+    return gini_coefficient(np.bincount(ids[ids >= 0], minlength=n_tracks))
+
+
+def gini_coefficient(amounts: np.ndarray) -> float:
+    """Gini coefficient of what each of n owners has: 0 if equal, 1 - 1/n if one has all.
+
+    Parameters
+    ----------
+    amounts : array, shape (n,)
+        Not negative.
+
+    Returns
+    -------
+    float, NaN if there is nothing to own
+    """
+    rising = np.sort(amounts).astype(np.float64)
+    n, total = len(rising), rising.sum()
     if not total:
         return float("nan")
-    weights = 2 * np.arange(1, n_tracks + 1) - n_tracks - 1
-    return float(weights @ times / (n_tracks * total))
+    weights = 2 * np.arange(1, n + 1) - n - 1
+    return float(weights @ rising / (n * total))
 
 
 def popularity_lift(ids: np.ndarray, profiles: Sequence[np.ndarray], counts: np.ndarray) -> float:

@@ -2,22 +2,25 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
-import numpy as np
 import psutil
 
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.evaluation.challenge import split
 from core.evaluation.dials import DialReport, measure_dials
-from core.evaluation.leaderboard import Leaderboard, System, evaluate
+from core.evaluation.leaderboard import Leaderboard, System, measure_all, summarised
+from core.evaluation.lean import LeanReport, measure_lean
+from core.evaluation.replays import Replays, replays
 from core.progress import SILENT, Progress
 from core.ranking.ranker import LABEL, RANKER, Ranker, Standing
 from core.recommender import FUSION, Recommender
 from core.retrieval import MODELS, REFERENCES
-from core.retrieval.base import Queries, Recommendations, RetrievalModel, unit
+from core.retrieval.base import Queries, Recommendations, RetrievalModel
+from core.training.default import default_model
 from core.training.ranking import train_ranker
 from core.training.train import Card, cards, chosen_models, fit, ranker_sources
 
@@ -33,11 +36,17 @@ class Evaluation:
         Of the default answer.
     standing : mapping of route label to Standing
         How the ranker did on the playlists that it was judged on; empty without one.
+    replays : Replays
+        Some of the held-out playlists, with every system's answers.
+    lean : LeanReport
+        How popular every model's recommendations are.
     """
 
     board: Leaderboard
     dials: DialReport
     standing: Mapping[str, Standing]
+    replays: Replays
+    lean: LeanReport
 
 
 def evaluate_models(
@@ -87,7 +96,7 @@ def evaluate_models(
     challenge = parts.validation or parts.test
     models, systems = _refit(parts.train, trained, seed, progress.within(0, 0.3, ""))
     ranker, seconds = _retrain(dataset, parts.train, trained, seed, progress.within(0.3, 0.7, ""))
-    recommender = Recommender(parts.train, models, ranker)
+    recommender = Recommender(parts.train, models, ranker, default=default_model(dataset))
     spent = sum(one.fit_seconds or 0 for one in systems if one.retrieves)
     reads_titles = any(model.uses_titles for model in models.values())
 
@@ -100,23 +109,35 @@ def evaluate_models(
     systems.append(together(FUSION, "Fusion of all", spent))
     if ranker:
         systems.append(together(RANKER, LABEL, spent + seconds))
-    board = evaluate(systems, challenge, parts.train, progress.within(0.7, 0.9, ""))
+    measured = measure_all(systems, challenge, parts.train, progress.within(0.7, 0.9, ""))
     dials = measure_dials(
         recommender.scored,
         challenge,
         parts.train,
-        _directions(recommender),
-        progress.within(0.9, 1, "Dials"),
+        recommender.directions,
+        progress.within(0.9, 0.95, "Dials"),
     )
-    return Evaluation(board, dials, ranker.standing if ranker else {})
-
-
-def _directions(recommender: Recommender) -> np.ndarray:
-    """Unit rows that say how alike tracks are, float32; zeros where no model knows."""
-    vectors = recommender.vectors()
-    if vectors is None:
-        return np.zeros((recommender.dataset.n_tracks, 1), np.float32)
-    return unit(vectors.astype(np.float32))
+    lean = measure_lean(
+        {
+            one.name: (one.label, partial(recommender.scored, model=one.name))
+            for one in systems
+            if one.name in recommender.choices
+        },
+        challenge,
+        parts.train,
+        recommender.directions,
+        progress.within(0.95, 1, ""),
+    )
+    return Evaluation(
+        replace(
+            summarised(measured, challenge, parts.train),
+            settings={card.model: card.params for card in trained},
+        ),
+        dials,
+        ranker.standing if ranker else {},
+        replays(measured, challenge, parts.train),
+        lean,
+    )
 
 
 def _retrain(
@@ -172,6 +193,8 @@ def _refit(
 def store_evaluation(dataset: Dataset, evaluation: Evaluation) -> None:
     """Keep an evaluation beside the dataset's models."""
     evaluation.board.save(dataset.folder / "leaderboard.json")
+    evaluation.replays.save(dataset.folder / "replays.parquet")
+    evaluation.lean.save(dataset.folder / "lean.json")
     evaluation.dials.save(dataset.folder / "dials.json")
 
 
@@ -185,3 +208,15 @@ def stored_dials(dataset: Dataset) -> DialReport | None:
     """What dials cost by the last evaluation, if there was one."""
     path = dataset.folder / "dials.json"
     return DialReport.load(path) if path.exists() else None
+
+
+def stored_replays(dataset: Dataset) -> Replays | None:
+    """Held-out playlists of the last evaluation, if it kept some."""
+    path = dataset.folder / "replays.parquet"
+    return Replays.load(path) if path.exists() else None
+
+
+def stored_lean(dataset: Dataset) -> LeanReport | None:
+    """How popular recommendations were in the last evaluation, if there was one."""
+    path = dataset.folder / "lean.json"
+    return LeanReport.load(path) if path.exists() else None

@@ -1,5 +1,5 @@
 import json
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -63,15 +63,15 @@ def scored(wide, styles):
 
 
 @pytest.fixture(scope="module")
-def vectors(styles):
+def directions(styles):
     """Unit rows: styles at right angles, and as much of each track's own."""
     own = np.random.default_rng(9).normal(size=(len(styles), 6)) / 3
-    return unit(np.hstack([np.eye(STYLES)[styles], own])).astype(np.float32)
+    return unit(np.hstack([np.eye(STYLES)[styles], own])).astype(np.float32).__getitem__
 
 
 @pytest.fixture(scope="module")
-def report(parts, scored, vectors):
-    return measure_dials(scored, parts.test, parts.train, vectors)
+def report(parts, scored, directions):
+    return measure_dials(scored, parts.test, parts.train, directions)
 
 
 def change(report, dial, value, metric):
@@ -118,6 +118,31 @@ def test_the_popularity_dial_lifts_and_lowers(report):
     assert novelty[1] < 0 < novelty[0]
 
 
+def test_the_adventure_dial_leads_away_from_the_seeds(report):
+    settings = (-1, -0.5, 0.5, 1)
+    alike = [change(report, "adventure", dial, "similarity") for dial in settings]
+    precision = [change(report, "adventure", dial, "r_precision") for dial in settings]
+    assert alike[0] > alike[1] > alike[2] > alike[3]
+    assert alike[0] > 0 > alike[3]
+    assert precision[3] < -0.02
+
+
+def test_a_setting_is_found_by_dial_and_value(report):
+    assert report.row("adventure", 0.5).value == 0.5
+    assert report.row("smooth", True).dial == "smooth"
+    assert report.row("adventure", 0.0) is None
+    assert report.row("loudness", 1) is None
+
+
+def test_a_report_from_before_the_adventure_dial_is_read(report, tmp_path):
+    path = tmp_path / "dials.json"
+    replace(report, rows=[row for row in report.rows if row.dial != "adventure"]).save(path)
+    older = DialReport.load(path)
+    assert older.row("adventure", 1.0) is None
+    assert older.row("popularity", 1.0) == report.row("popularity", 1.0)
+    assert "adventure" not in render(older)
+
+
 def test_the_artist_cap_makes_every_artist_another(report):
     (row,) = (row for row in report.rows if (row.dial, row.value) == ("per_artist", 1))
     assert row.figures["artists"].value == 20
@@ -141,7 +166,7 @@ def test_smooth_lists_hold_the_same_tracks(report):
         assert change(report, "smooth", True, metric) == pytest.approx(0, abs=1e-12)
 
 
-def test_candidates_are_asked_for_once(parts, scored, vectors, monkeypatch):
+def test_candidates_are_asked_for_once(parts, scored, directions, monkeypatch):
     asked = []
 
     def counted(queries):
@@ -150,13 +175,13 @@ def test_candidates_are_asked_for_once(parts, scored, vectors, monkeypatch):
 
     monkeypatch.setattr(dials_module, "_BATCH", 25)
     monkeypatch.setattr(dials_module, "SETTINGS", (("variety", 0.5), ("smooth", True)))
-    report = measure_dials(counted, parts.test, parts.train, vectors)
+    report = measure_dials(counted, parts.test, parts.train, directions)
     assert asked == [25, 15]
-    whole = measure_dials(scored, parts.test, parts.train, vectors)
+    whole = measure_dials(scored, parts.test, parts.train, directions)
     assert report == whole
 
 
-def test_tracks_of_no_training_playlist_are_struck_out(parts, scored, vectors, monkeypatch):
+def test_tracks_of_no_training_playlist_are_struck_out(parts, scored, directions, monkeypatch):
     monkeypatch.setattr(dials_module, "SETTINGS", (("per_artist", 1),))
     train = parts.train.select(np.array([0, 70]))
     assert 0 < (train.counts > 0).sum() < 50
@@ -167,16 +192,18 @@ def test_tracks_of_no_training_playlist_are_struck_out(parts, scored, vectors, m
             for tracks, scores in scored(queries)
         ]
 
-    assert measure_dials(scored, parts.test, train, vectors) == measure_dials(
-        known_only, parts.test, train, vectors
+    assert measure_dials(scored, parts.test, train, directions) == measure_dials(
+        known_only, parts.test, train, directions
     )
 
 
 def test_similarity_and_steps_are_of_what_is_known():
     ids = np.array([[7, 2, -1], [2, 5, -1]])
-    vectors = np.zeros((8, 2), np.float32)
-    vectors[[2, 7]] = [[1, 0], [0.6, 0.8]]
-    np.testing.assert_allclose(dials_module._similarity(ids, vectors), [0.6, np.nan], rtol=1e-6)
+    rows = np.zeros((8, 2), np.float32)
+    rows[[2, 7]] = [[1, 0], [0.6, 0.8]]
+    alike = dials_module._similarity(ids, rows.__getitem__)
+    np.testing.assert_allclose(alike, [0.6, np.nan], rtol=1e-6)
+    assert np.isnan(dials_module._similarity(ids, None)).all()
     audio = np.full((4, 11), np.nan)
     audio[[0, 2, 3], 1] = [0.2, 0.5, 0.4]
     assert dials_module._mean_step(audio) == pytest.approx(0.2)

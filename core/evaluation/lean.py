@@ -1,0 +1,129 @@
+"""How popular recommendations are: every model, at every setting of the popularity dial."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from core.dataset.dataset import Dataset
+from core.errors import SegueError
+from core.evaluation.challenge import Challenge
+from core.evaluation.dials import Scored, turned
+from core.ordering import PAGE, Dials
+from core.progress import SILENT, Progress
+from core.retrieval.base import Directions
+from core.workspace import read_json, write_json
+
+SETTINGS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+"""Of the popularity dial, from deep cuts to popular."""
+LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+"""Quantiles that are kept."""
+
+Spread = Sequence[float]
+"""In how many training playlists tracks are: quantiles at `LEVELS`."""
+
+
+@dataclass(frozen=True)
+class Lean:
+    """How popular one model's recommendations are.
+
+    Attributes
+    ----------
+    model, label : str
+    spreads : sequence of Spread
+        One for each of `SETTINGS`, over the first 20 tracks of all lists.
+    """
+
+    model: str
+    label: str
+    spreads: Sequence[Spread]
+
+
+@dataclass(frozen=True)
+class LeanReport:
+    """Measurements on one challenge.
+
+    Attributes
+    ----------
+    dataset : str
+    playlists : int
+        Held-out playlists.
+    training : Spread
+        Of the entries of the training playlists: what listeners choose.
+    hidden : Spread
+        Of the hidden tracks.
+    models : sequence of Lean
+    """
+
+    dataset: str
+    playlists: int
+    training: Spread
+    hidden: Spread
+    models: Sequence[Lean]
+
+    def save(self, path: Path) -> None:
+        """Write as JSON, whole or not at all."""
+        write_json(path, asdict(self))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        SegueError
+            If the file is missing or does not fit this version.
+        """
+        stored: dict[str, Any] = read_json(path)
+        try:
+            return cls(**stored | {"models": [Lean(**model) for model in stored["models"]]})
+        except (KeyError, TypeError) as error:
+            raise SegueError(
+                f"{path} does not fit this version of Segue ({error!r}): evaluate again."
+            ) from error
+
+
+def spread(counts: np.ndarray) -> Spread:
+    """Quantiles at `LEVELS`; NaN, which JSON has not, never: 0 where there are no counts."""
+    if not len(counts):
+        return (0.0,) * len(LEVELS)
+    return tuple(np.quantile(counts, LEVELS).tolist())
+
+
+def measure_lean(
+    models: Mapping[str, tuple[str, Scored]],
+    challenge: Challenge,
+    train: Dataset,
+    directions: Directions | None = None,
+    progress: Progress = SILENT,
+) -> LeanReport:
+    """Turn the popularity dial of every model.
+
+    Parameters
+    ----------
+    models : mapping of name to (label, callable)
+        The callable answers queries as `measure_dials` wants it.
+    challenge : Challenge
+    train : Dataset
+        The training view of the split that made the challenge; its counts are the popularity.
+    directions : Directions, optional
+    progress : Progress
+
+    Returns
+    -------
+    LeanReport
+    """
+    every = [Dials(popularity=value) for value in SETTINGS]
+    found = []
+    for name, (label, scored) in progress.track(models.items(), "Popularity", len(models)):
+        lists = turned(every, scored, challenge, train, directions, PAGE)
+        found.append(Lean(name, label, [spread(train.counts[ids[ids >= 0]]) for ids in lists]))
+    return LeanReport(
+        train.name,
+        len(challenge),
+        spread(train.counts[train.playlists.tracks]),
+        spread(train.counts[np.concatenate([*challenge.hidden, np.empty(0, np.int32)])]),
+        found,
+    )
