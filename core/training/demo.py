@@ -14,20 +14,23 @@ from core.progress import SILENT, Progress, on_terminal
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
 from core.training.evaluate import evaluate_models, store_evaluation
-from core.training.train import train
+from core.training.maps import make_map
+from core.training.train import load_models, train
 from core.workspace import DEMO, atomic_folder
 
 PLAYLISTS, TRACKS, HOLDOUT = 4_000, 12_000, 400
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "als": {"factors": 44},
+    "als": {"factors": 40},
     "item_knn": {"neighbours": 30},
     "lightgcn": {"vector_size": 32},
     "titles": {"factors": 16},
-    "track2vec": {"vector_size": 44},
+    "track2vec": {"vector_size": 40},
     "two_tower": {"dimensions": 44},
     RANKER: {"playlists": 300, "pool": 600, "rounds": 80},
 }
 """Smaller models than the usual, so that the demo stays under 15 MB."""
+MAPS = (("track2vec", "tsne"), ("track2vec", "pca"), ("als", "umap"))
+"""Maps besides that of the training."""
 
 
 def build_demo(
@@ -67,12 +70,21 @@ def build_demo(
             map_method=map_method,
             settings=SETTINGS,
         )
+        _maps(dataset, part)
         evaluation = evaluate_models(dataset, holdout, progress=progress.within(0.5, 1, ""))
         store_evaluation(dataset, evaluation)
         for file in inside.iterdir():
             file.rename(partial / file.name)
         inside.rmdir()
     return Dataset(folder)
+
+
+def _maps(dataset: Dataset, progress: Progress) -> None:
+    models = load_models(dataset)
+    for model, method in MAPS:
+        vectors = models[model].track_vectors()
+        if vectors is not None:
+            make_map(dataset, model, vectors, method, progress=progress)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,11 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, fields, replace
-from itertools import product
-from math import isfinite
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from statistics import mean
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from core.evaluation.leaderboard import LABELS, System, measure
 from core.evaluation.metrics import Figure, Figures, bootstrap, paired_difference, with_intervals
 from core.progress import SILENT, Progress
 from core.retrieval import MODELS
+from core.training.settings import params_type, require_settings
 from core.training.train import Card, fit, train
 from core.training.workers import affordable_jobs, answers, received, reply
 from core.workspace import read_json, write_json
@@ -127,33 +127,27 @@ class GridResult:
         return plain
 
 
-def parse_settings(name: str, texts: Sequence[str]) -> dict[str, list[Any]]:
-    """Values to try of each setting, from texts such as "window=20,50".
+USUAL_SIZES = (400, 250)
+"""Test and validation playlists where a dataset has enough."""
 
-    Parameters
-    ----------
-    name : str
-        Of a model in the registry.
-    texts : sequence of str
-        A setting and its values, read as the type of the field of the model's `Params`.
+
+def usual_sizes(dataset: Dataset) -> tuple[int, int]:
+    """Test and validation playlists: `USUAL_SIZES`, or a tenth and a sixteenth of a small dataset.
 
     Raises
     ------
     SegueError
-        If there is no such model or setting, a setting comes twice, or a value is of another
-        type.
+        If the dataset is too small even for these.
     """
-    kinds = get_type_hints(_params_type(name))
-    settings: dict[str, list[Any]] = {}
-    for text in texts:
-        field, sign, values = text.partition("=")
-        if not sign or field in settings:
-            raise SegueError(f"{text!r} sets nothing: write each setting once, as window=20,50.")
-        _require_settings(name, [field])
-        settings[field] = [
-            _parse(value.strip(), kinds[field], field) for value in values.split(",")
-        ]
-    return settings
+    small = (max(1, dataset.n_playlists // 10), max(1, dataset.n_playlists // 16))
+    for sizes in (USUAL_SIZES, small):
+        try:
+            split(dataset, sizes[0], TEST_SEED, sizes[1], OTHER_TEST_SEEDS)
+        except SegueError as problem:
+            reason = problem
+        else:
+            return sizes
+    raise reason
 
 
 def require_metric(metric: str) -> None:
@@ -162,19 +156,14 @@ def require_metric(metric: str) -> None:
         raise SegueError(f"There is no metric {metric!r} to choose by; use {', '.join(METRICS)}.")
 
 
-def combinations(settings: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """Every combination of the values, the last setting varying fastest."""
-    return [dict(zip(settings, values, strict=True)) for values in product(*settings.values())]
-
-
 def grid(
     dataset: Dataset,
     name: str,
     points: Sequence[Mapping[str, Any]],
     metric: str = "r_precision",
     *,
-    holdout: int = 400,
-    validation: int = 250,
+    holdout: int | None = None,
+    validation: int | None = None,
     jobs: int | None = None,
     progress: Progress = SILENT,
 ) -> GridResult:
@@ -198,8 +187,8 @@ def grid(
         Settings that differ from the model's defaults.
     metric : str
         One of `METRICS`.
-    holdout, validation : int
-        Test and validation playlists.
+    holdout, validation : int, optional
+        Test and validation playlists; default: `usual_sizes`.
     jobs : int, optional
         Processes at a time; default: the physical cores, fewer where memory is scarce.
     progress : Progress
@@ -217,11 +206,16 @@ def grid(
     """
     require_metric(metric)
     wanted = [_settings(name, point) for point in points]
+    if name not in MODELS:
+        raise SegueError(f"A grid is of one model that proposes tracks, not of {name!r}.")
     MODELS[name].require_packages()
+    usual = usual_sizes(dataset) if holdout is None or validation is None else (0, 0)
+    holdout = usual[0] if holdout is None else holdout
+    validation = usual[1] if validation is None else validation
     parts = split(dataset, holdout, TEST_SEED, validation, OTHER_TEST_SEEDS)
     if parts.validation is None:
         raise SegueError("A grid needs at least one validation playlist.")
-    record = _Record(dataset, name, holdout, validation)
+    record = _Record(dataset, name, holdout, validation, parts.train.n_playlists)
     stored = [point.settings for point in record.points()]
     missing = [one for i, one in enumerate(wanted) if one not in wanted[:i] and one not in stored]
     failures = []
@@ -241,7 +235,9 @@ def grid(
             if isinstance(answer, str):
                 failures.append(Failure(task["settings"], answer))
             else:
-                record.add(Point(**answer))
+                point = Point(**answer)
+                record.add(point)
+                progress.figure(f"{LABELS[metric]} by point", done, mean(point.values[metric]))
             progress.update(f"{done} of {len(tasks)} points", done / len(tasks))
     measured = [point for point in record.points() if point.settings in wanted]
     if not measured:
@@ -256,6 +252,45 @@ def grid(
         len(parts.validation),
         _ranked(measured, metric),
         failures,
+    )
+
+
+def record_stamp(dataset: Dataset, name: str) -> float:
+    """When the stored points of a model changed last; 0 where there are none."""
+    path = _record_path(dataset, name)
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+def stored_grid(dataset: Dataset, name: str, metric: str = "r_precision") -> GridResult | None:
+    """Every point of a model that is stored for these playlists; None where there is none.
+
+    Those settings vary that differ among the points.
+
+    Raises
+    ------
+    SegueError
+        If the record does not fit this version.
+    """
+    require_metric(metric)
+    if not _record_path(dataset, name).exists():
+        return None
+    record = _Record.stored(dataset, name)
+    points = record.points()
+    if not points:
+        return None
+    return GridResult(
+        name,
+        dataset.name,
+        metric,
+        [
+            field
+            for field in points[0].settings
+            if any(point.settings[field] != points[0].settings[field] for point in points)
+        ],
+        record.training_playlists,
+        len(points[0].values[metric]),
+        _ranked(points, metric),
+        [],
     )
 
 
@@ -290,57 +325,39 @@ def _interval(figure: Figure) -> str:
     return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
 
 
-def _params_type(name: str) -> Any:
-    if name not in MODELS:
-        raise SegueError(f"There is no model {name!r}; there are {', '.join(MODELS)}.")
-    return MODELS[name].Params
-
-
-def _require_settings(name: str, wanted: Sequence[str]) -> None:
-    known = [field.name for field in fields(_params_type(name))]
-    for field in wanted:
-        if field not in known:
-            there = ", ".join(known) or "none"
-            raise SegueError(f"{name} has no setting {field!r}; there are: {there}.")
-
-
 def _settings(name: str, point: Mapping[str, Any]) -> dict[str, Any]:
     """All settings of a point, as JSON gives them back."""
-    _require_settings(name, list(point))
-    return json.loads(json.dumps(asdict(replace(_params_type(name)(), **point))))
+    require_settings(name, point)
+    return json.loads(json.dumps(asdict(replace(params_type(name)(), **point))))
 
 
-def _parse(text: str, kind: Any, field: str) -> Any:
-    """A value of a setting of type bool, int, float, str or Literal."""
-    choices: Sequence[Any] = ()
-    if kind is bool:
-        choices = (False, True)
-    elif get_origin(kind) is Literal:
-        choices = get_args(kind)
-    elif kind is str:
-        return text
-    for choice in choices:
-        if text.lower() == str(choice).lower():
-            return choice
-    with suppress(ValueError, OverflowError):
-        if kind in (int, float) and isfinite(value := kind(text)):
-            return value
-    expected = " or ".join(map(str, choices)) or {int: "an integer"}.get(kind, "a number")
-    raise SegueError(f"{text!r} is no value of {field}: give {expected}.")
+def _record_path(dataset: Dataset, name: str) -> Path:
+    return dataset.folder / "grids" / f"{name}.json"
 
 
 class _Record:
     """The stored points of a model on one split of a dataset."""
 
-    def __init__(self, dataset: Dataset, name: str, holdout: int, validation: int) -> None:
-        self._path = dataset.folder / "grids" / f"{name}.json"
+    def __init__(
+        self, dataset: Dataset, name: str, holdout: int, validation: int, training_playlists: int
+    ) -> None:
+        self._path = _record_path(dataset, name)
+        self.training_playlists = training_playlists
         self._key = {
             "fingerprint": dataset.manifest["fingerprint"],
             "features": dataset.manifest["features"],
             "holdout": holdout,
             "validation": validation,
             "metrics": [*METRICS],
+            "training_playlists": training_playlists,
         }
+
+    @classmethod
+    def stored(cls, dataset: Dataset, name: str) -> "_Record":
+        """The record that is there, whatever its split."""
+        key = read_json(_record_path(dataset, name))
+        sizes = (key.get(part, 0) for part in ("holdout", "validation", "training_playlists"))
+        return cls(dataset, name, *sizes)
 
     def points(self) -> list[Point]:
         """What is stored; none where it is of other playlists, features or another split."""
@@ -348,7 +365,7 @@ class _Record:
             return []
         stored = read_json(self._path)
         try:
-            same = all(stored[name] == value for name, value in self._key.items())
+            same = all(stored.get(name) == value for name, value in self._key.items())
             return [Point(**point) for point in stored["points"]] if same else []
         except (KeyError, TypeError) as error:
             raise SegueError(

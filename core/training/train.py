@@ -22,8 +22,10 @@ from core.recommender import Recommender
 from core.retrieval import MODELS, PRESETS
 from core.retrieval.base import RetrievalModel
 from core.retrieval.track2vec import Track2Vec
+from core.training.default import default_model
 from core.training.maps import make_map
 from core.training.ranking import train_ranker
+from core.training.settings import require_settings
 from core.workspace import atomic_folder, read_json, recover, write_json
 
 RANKER_PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -123,6 +125,26 @@ def preset_params(name: str, preset: str) -> Any:
     return MODELS[name].Params(**PRESETS[preset].get(name, {}))
 
 
+def chosen_params(
+    name: str, preset: str, settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> Any:
+    """Settings of a model under a preset, but for those that are set.
+
+    Raises
+    ------
+    SegueError
+        If there is no such preset or setting.
+    """
+    chosen = settings.get(name, {})
+    require_settings(name, chosen)
+    return replace(preset_params(name, preset), **chosen)
+
+
+def label_of(name: str) -> str:
+    """What a person calls a model or the ranker."""
+    return LABEL if name == RANKER else MODELS[name].label
+
+
 def fit(
     name: str, params: Any, dataset: Dataset, seed: int = 0, progress: Progress = SILENT
 ) -> tuple[RetrievalModel, Card]:
@@ -177,35 +199,59 @@ def train(
     """
     cards = []
     for i, name in enumerate(names):
-        label = LABEL if name == RANKER else MODELS[name].label
-        part = progress.within(i / len(names), (i + 1) / len(names), label)
-        params = replace(preset_params(name, preset), **settings.get(name, {}))
-        if name == RANKER:
-            cards.append(_store_ranker(dataset, params, seed, part))
-            continue
-        model, card = fit(name, params, dataset, seed, part)
-        with atomic_folder(_folder(dataset, name)) as folder:
-            model.save(folder)
-            write_json(folder / "card.json", asdict(card))
+        part = progress.within(i / len(names), (i + 1) / len(names), label_of(name))
+        params = chosen_params(name, preset, settings)
+        model, card = make(name, params, dataset, _folder(dataset, name), seed, part)
         cards.append(card)
         if isinstance(model, Track2Vec) and np.count_nonzero(model.vectors.any(1)) >= MIN_POINTS:
             make_map(dataset, name, model.vectors, map_method, seed=seed, progress=part)
     return cards
 
 
-def _store_ranker(dataset: Dataset, params: Ranker.Params, seed: int, progress: Progress) -> Card:
-    """The ranker of the models that are there."""
+def make(
+    name: str,
+    params: Any,
+    dataset: Dataset,
+    folder: Path,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> tuple[RetrievalModel | Ranker, Card]:
+    """Fit a model, or the ranker of the models that are there, and store it with its card.
+
+    Parameters
+    ----------
+    name : str
+    params : Params
+        Of the model.
+    dataset : Dataset
+    folder : Path
+        Replaced when everything is written.
+    seed : int
+    progress : Progress
+    """
+    if name == RANKER:
+        return _make_ranker(params, dataset, folder, seed, progress)
+    model, card = fit(name, params, dataset, seed, progress)
+    with atomic_folder(folder) as partial:
+        model.save(partial)
+        write_json(partial / "card.json", asdict(card))
+    return model, card
+
+
+def _make_ranker(
+    params: Ranker.Params, dataset: Dataset, folder: Path, seed: int, progress: Progress
+) -> tuple[Ranker, Card]:
     sources = ranker_sources(cards(dataset))
     work = dataset.folder / "crossfit"
     with measured() as cost:
         ranker = train_ranker(dataset, sources, work, params, seed, progress)
     card = _card(RANKER, ranker.params, dataset, seed, cost)
-    with atomic_folder(_folder(dataset, RANKER)) as folder:
-        ranker.save(folder)
-        write_json(folder / "sources.json", sources)
-        write_json(folder / "card.json", asdict(card))
+    with atomic_folder(folder) as partial:
+        ranker.save(partial)
+        write_json(partial / "sources.json", sources)
+        write_json(partial / "card.json", asdict(card))
     shutil.rmtree(work, ignore_errors=True)
-    return card
+    return ranker, card
 
 
 def ranker_sources(trained: Sequence[Card]) -> dict[str, Mapping[str, Any]]:
@@ -223,7 +269,11 @@ def _folder(dataset: Dataset, name: str) -> Path:
 
 def cards(dataset: Dataset) -> list[Card]:
     """Cards of the models trained on a dataset, in the registry's order, the ranker's last."""
-    models = dataset.folder / "models"
+    return stored_cards(dataset.folder / "models")
+
+
+def stored_cards(models: Path) -> list[Card]:
+    """Cards of a folder of models, as `cards` gives them."""
     if models.is_dir():
         recover(models)
     stored = {path.parent.name: path for path in models.glob("[!.]*/card.json")}
@@ -238,17 +288,33 @@ def load_models(dataset: Dataset) -> dict[str, RetrievalModel]:
     SegueError
         If one was fitted on other playlists than the folder now holds, or is damaged.
     """
-    models = {}
-    for card in cards(dataset):
-        if card.model == RANKER:
-            continue
-        if card.fingerprint != dataset.manifest["fingerprint"]:
-            raise SegueError(
-                f"The model {card.model!r} was trained on another version of "
-                f"{dataset.name!r}: train it again."
-            )
-        models[card.model] = MODELS[card.model].load(_folder(dataset, card.model), dataset)
-    return models
+    return {
+        card.model: load_model(dataset, card.model)
+        for card in cards(dataset)
+        if card.model != RANKER
+    }
+
+
+def load_model(dataset: Dataset, name: str) -> RetrievalModel:
+    """Load one trained model of a dataset.
+
+    Raises
+    ------
+    SegueError
+        If it is not trained, is of other playlists than the folder now holds, or is damaged.
+    """
+    card = next((card for card in cards(dataset) if card.model == name), None)
+    if card is None:
+        raise SegueError(
+            f"No model {name!r} is trained on {dataset.name!r}: run "
+            f"`python -m core train --dataset {dataset.name} --models {name}`."
+        )
+    if card.fingerprint != dataset.manifest["fingerprint"]:
+        raise SegueError(
+            f"The model {name!r} was trained on another version of {dataset.name!r}: train it "
+            "again."
+        )
+    return MODELS[name].load(_folder(dataset, name), dataset)
 
 
 def load_recommender(dataset: Dataset) -> Recommender:
@@ -261,23 +327,39 @@ def load_recommender(dataset: Dataset) -> Recommender:
     SegueError
         If no model is trained, or one is of other playlists or damaged.
     """
-    models = load_models(dataset)
-    folder = _folder(dataset, RANKER)
-    if not (folder / "card.json").exists():
-        return Recommender(dataset, models)
+    models, notes = load_models(dataset), []
+    chosen = default_model(dataset)
+    ranker = None
+    if (_folder(dataset, RANKER) / "card.json").exists():
+        try:
+            ranker = _load_ranker(dataset)
+        except SegueError as problem:
+            if chosen in (None, RANKER):
+                notes.append(f"{problem} Until then the models' ranks are fused.")
+    return Recommender(dataset, models, ranker, notes, chosen)
+
+
+def ranker_problem(dataset: Dataset) -> str:
+    """Why the trained ranker cannot be used, in a sentence; empty where it can."""
     try:
-        return Recommender(dataset, models, _load_ranker(dataset, folder))
+        _load_ranker(dataset)
     except SegueError as problem:
-        note = f"{problem} Until then the models' ranks are fused."
-        return Recommender(dataset, models, notes=(note,))
+        return str(problem)
+    return ""
 
 
-def _load_ranker(dataset: Dataset, folder: Path) -> Ranker:
+def require_ranker_fits(folder: Path, sources: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise a SegueError unless the ranker of a folder was trained with these models."""
+    if read_json(folder / "sources.json") != json.loads(json.dumps(sources)):
+        raise SegueError("The ranker was trained with other models than there are: train it again.")
+
+
+def _load_ranker(dataset: Dataset) -> Ranker:
+    folder = _folder(dataset, RANKER)
     *trained, card = cards(dataset)
     if card.fingerprint != dataset.manifest["fingerprint"]:
         raise SegueError("The ranker was trained on other playlists: train it again.")
-    if read_json(folder / "sources.json") != json.loads(json.dumps(ranker_sources(trained))):
-        raise SegueError("The ranker was trained with other models than there are: train it again.")
+    require_ranker_fits(folder, ranker_sources(trained))
     ranker = Ranker.load(folder)
     if ranker.features != tuple(feature.name for feature in documented(ranker.sources)):
         raise SegueError(

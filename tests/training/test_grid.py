@@ -13,7 +13,8 @@ from core.evaluation.leaderboard import System, measure
 from core.evaluation.metrics import paired_difference
 from core.retrieval import MODELS
 from core.training import grid as module
-from core.training.grid import combinations, grid, keep_best, parse_settings
+from core.training.grid import grid, keep_best
+from core.training.settings import combinations, parse_values
 from core.training.train import cards, load_models
 
 SIZES = {"holdout": 30, "validation": 20}
@@ -51,7 +52,7 @@ def asked(monkeypatch):
     ],
 )
 def test_values_have_the_type_of_their_field(text, values):
-    (parsed,) = parse_settings("track2vec", [text]).values()
+    (parsed,) = parse_values("track2vec", [text]).values()
     assert parsed == values
     assert [type(value) for value in parsed] == [type(value) for value in values]
 
@@ -72,18 +73,18 @@ def test_values_have_the_type_of_their_field(text, values):
 )
 def test_a_wrong_setting_is_one_sentence(name, text, sentence):
     with pytest.raises(SegueError, match=sentence):
-        parse_settings(name, [text])
+        parse_values(name, [text])
 
 
 def test_a_setting_that_comes_twice_is_one_sentence():
     with pytest.raises(SegueError, match="write each setting once"):
-        parse_settings("track2vec", ["window=20", "window=50"])
+        parse_values("track2vec", ["window=20", "window=50"])
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_setting_of_every_model_can_be_given(name):
     for field in fields(MODELS[name].Params):
-        parsed = parse_settings(name, [f"{field.name}={field.default}"])
+        parsed = parse_values(name, [f"{field.name}={field.default}"])
         assert parsed == {field.name: [field.default]}
 
 

@@ -18,6 +18,7 @@ from core.training.evaluate import (
     store_evaluation,
     stored_dials,
     stored_leaderboard,
+    stored_replays,
 )
 from core.training.maps import load_map
 from core.training.train import (
@@ -131,6 +132,9 @@ def test_the_leaderboard_measures_refitted_models_and_comes_back(dataset):
     store_evaluation(dataset, evaluation)
     assert stored_leaderboard(dataset) == board
     assert stored_dials(dataset) == evaluation.dials
+    replays = stored_replays(dataset)
+    assert list(replays.systems) == [row.name for row in board.rows]
+    assert (replays.held_out, replays.training_playlists) == (30, board.training_playlists)
 
 
 def test_validation_playlists_are_not_the_test_playlists(dataset):

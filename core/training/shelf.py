@@ -1,0 +1,59 @@
+"""The models in use on a dataset: which may answer, which does by default, which goes."""
+
+from core.dataset.dataset import Dataset
+from core.errors import SegueError
+from core.ranking.ranker import RANKER
+from core.recommender import FUSION
+from core.training.default import default_model, set_default
+from core.training.train import cards
+from core.workspace import delete_folder
+
+
+def answers(dataset: Dataset) -> list[str]:
+    """What may answer, the default first: the ranker, the fusion, each trained model.
+
+    Empty where no model is trained. A ranker that cannot be used is among them.
+    """
+    trained = [card.model for card in cards(dataset)]
+    if trained in ([], [RANKER]):
+        return []
+    ranker = [RANKER] if RANKER in trained else []
+    names = [*ranker, FUSION, *(name for name in trained if name != RANKER)]
+    chosen = default_model(dataset)
+    return sorted(names, key=lambda name: name != chosen)
+
+
+def choose_default(dataset: Dataset, name: str | None) -> None:
+    """Let one of `answers` answer where none is named; None for the best composition there is.
+
+    Raises
+    ------
+    SegueError
+        If it is not there.
+    """
+    if name is not None and name not in answers(dataset):
+        there = ", ".join(answers(dataset)) or "none yet"
+        raise SegueError(f"{name!r} cannot answer on {dataset.name!r} (there: {there}).")
+    set_default(dataset, name)
+
+
+def delete_model(dataset: Dataset, name: str) -> None:
+    """Delete a trained model, at once or not at all; it is no default any more.
+
+    Raises
+    ------
+    SegueError
+        If it is not trained.
+    """
+    require_trained(dataset, name)
+    if default_model(dataset) == name:
+        set_default(dataset, None)
+    delete_folder(dataset.folder / "models" / name)
+
+
+def require_trained(dataset: Dataset, name: str) -> None:
+    """Raise a SegueError unless a model or the ranker is trained on a dataset."""
+    trained = [card.model for card in cards(dataset)]
+    if name not in trained:
+        there = ", ".join(trained) or "none yet"
+        raise SegueError(f"No {name!r} is trained on {dataset.name!r} (there: {there}).")
