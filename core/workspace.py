@@ -8,10 +8,11 @@ everything in it is written, so a crash or a full disk leaves the previous state
 import json
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from core.errors import SegueError
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO = REPOSITORY / "data" / "demo"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_PARTIAL, _REPLACED = ".partial-", ".replaced-"
+_PARTIAL, _REPLACED, _DELETED = ".partial-", ".replaced-", ".deleted-"
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -82,6 +83,20 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def replace_folder(path: Path, whole: Path) -> None:
+    """Put a whole folder, written already, in the place of another, or of none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    recover(path.parent)
+    _swap(whole, path)
+
+
+def delete_folder(path: Path) -> None:
+    """Delete a folder at once or not at all."""
+    doomed = path.with_name(f"{_DELETED}{secrets.token_hex(8)}")
+    path.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
 def _flush(file: Path) -> None:
     with file.open("rb+") as handle:
         os.fsync(handle.fileno())
@@ -96,18 +111,27 @@ def _swap(partial: Path, path: Path) -> None:
     except OSError:
         if replaced.exists():
             replaced.rename(path)
-        raise
+            raise
+        if not path.exists():
+            raise
+        _swap(partial, path)  # another process's `recover` came between the two renames
     shutil.rmtree(replaced, ignore_errors=True)
 
 
 def recover(parent: Path) -> None:
-    """Bring back folders whose replacement was interrupted between its two renames."""
+    """Bring back folders whose replacement was interrupted between its two renames.
+
+    What a deletion that was interrupted left is removed.
+    """
     for replaced in parent.glob(f"{_REPLACED}*"):
         path = parent / replaced.name.removeprefix(_REPLACED)
         if path.exists():
             shutil.rmtree(replaced, ignore_errors=True)
         else:
-            replaced.rename(path)
+            with suppress(OSError):  # another process was quicker
+                replaced.rename(path)
+    for deleted in parent.glob(f"{_DELETED}*"):
+        shutil.rmtree(deleted, ignore_errors=True)
 
 
 def save_arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -176,6 +200,38 @@ class Workspace:
     def new_path(self, name: str) -> Path:
         """Folder for a dataset to be written, existing or not."""
         return self.folder / checked_name(name)
+
+    def is_own(self, name: str) -> bool:
+        """Whether a dataset is in this folder; only the shipped demo is not."""
+        return self.path(name) != DEMO
+
+    def own_path(self, name: str) -> Path:
+        """Folder of an existing dataset that may be deleted; a SegueError for any other."""
+        if not self.is_own(name):
+            raise SegueError(f"{name!r} ships with Segue and cannot be deleted.")
+        return self.path(name)
+
+    def delete(self, name: str) -> None:
+        """Delete a dataset with all that was trained on it, at once or not at all.
+
+        Whoever has it open keeps what is in memory. Where the demo's copy is deleted, the demo is
+        again as it ships.
+
+        Raises
+        ------
+        SegueError
+            If there is none of that name, or it is the demo as it ships.
+        """
+        folder = self.own_path(name)
+        try:
+            delete_folder(folder)
+        except FileNotFoundError:
+            raise SegueError(f"{name!r} was deleted by somebody else just now.") from None
+
+    @property
+    def downloads(self) -> Path:
+        """Folder of downloads that are not imported yet."""
+        return self.folder / ".downloads"
 
 
 def checked_name(name: str) -> str:

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +117,90 @@ def test_an_unknown_dataset_names_those_there_are(tmp_path):
     (tmp_path / "mine" / "manifest.json").write_text(json.dumps({}))
     with pytest.raises(SegueError, match=r"no dataset 'other'.*mine"):
         Workspace(tmp_path).path("other")
+
+
+# --- several processes, and deletion ---
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """ "mine" and "yours", and a shipped "demo" outside."""
+    monkeypatch.setattr("core.workspace.DEMO", tmp_path / "shipped" / "demo")
+    for folder in ("shipped/demo", "here/mine", "here/yours", "here/.jobs/1", "here/.downloads/a"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "manifest.json").write_text("{}")
+    return Workspace(tmp_path / "here")
+
+
+def test_only_datasets_have_names(workspace):
+    assert workspace.names() == ["demo", "mine", "yours"]
+
+
+def test_another_process_may_recover_between_the_two_renames(tmp_path, monkeypatch):
+    with atomic_folder(tmp_path / "set") as partial:
+        (partial / "a").write_text("old")
+    rename, renamed = Path.rename, []
+
+    def rename_then_recover(path, target):
+        result = rename(path, target)
+        if not renamed and Path(target).name == ".replaced-set":
+            renamed.append(path)
+            recover(tmp_path)
+        return result
+
+    monkeypatch.setattr(Path, "rename", rename_then_recover)
+    with atomic_folder(tmp_path / "set") as partial:
+        (partial / "a").write_text("new")
+    assert renamed
+    assert everything_below(tmp_path) == {"set/a": b"new"}
+
+
+def test_what_is_deleted_is_gone_and_nothing_else(workspace):
+    workspace.delete("mine")
+    assert workspace.names() == ["demo", "yours"]
+    left = {path.name for path in workspace.folder.iterdir()}
+    assert left == {"yours", ".jobs", ".downloads"}
+
+
+def test_an_open_dataset_is_read_to_its_end_after_deletion(workspace):
+    save_arrays(workspace.folder / "mine" / "arrays", {"a": np.arange(5)})
+    mapped = load_arrays(workspace.folder / "mine" / "arrays")["a"]
+    workspace.delete("mine")
+    np.testing.assert_array_equal(mapped, np.arange(5))
+
+
+def test_a_deletion_that_was_interrupted_is_finished_later(workspace, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("core.workspace.shutil.rmtree", lambda *_, **__: None)
+        workspace.delete("mine")
+    assert workspace.names() == ["demo", "yours"]
+    assert list(workspace.folder.glob(".deleted-*"))
+    Workspace(workspace.folder)
+    assert not list(workspace.folder.glob(".deleted-*"))
+
+
+def test_the_shipped_demo_stays_and_its_copy_goes(workspace):
+    with pytest.raises(SegueError, match="'demo' ships with Segue"):
+        workspace.delete("demo")
+    assert not workspace.is_own("demo")
+    (workspace.folder / "yours").rename(workspace.folder / "demo")
+    assert workspace.is_own("demo")
+    workspace.delete("demo")
+    assert workspace.names() == ["demo", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("nobodys", "no dataset 'nobodys'"), ("../mine", "cannot name"), (".jobs", "cannot name")],
+)
+def test_what_is_no_dataset_cannot_be_deleted(workspace, name, sentence):
+    with pytest.raises(SegueError, match=sentence):
+        workspace.delete(name)
+
+
+def test_two_who_delete_at_once_get_a_sentence_at_most(workspace, monkeypatch):
+    path = workspace.folder / "mine"
+    monkeypatch.setattr(Workspace, "own_path", lambda *_: path)
+    workspace.delete("mine")
+    with pytest.raises(SegueError, match="deleted by somebody else"):
+        workspace.delete("mine")

@@ -64,6 +64,8 @@ class Provenance:
         Whether the playlists are invented; pages say so.
     files : sequence of str
         Names of what was read.
+    address : str or None
+        Where a downloaded set was published.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Provenance:
     licence: str | None = None
     simulated: bool = False
     files: tuple[str, ...] = ()
+    address: str | None = None
 
 
 def build(
@@ -122,6 +125,7 @@ def build(
             "licence": provenance.licence,
             "simulated": provenance.simulated,
             "files": list(provenance.files),
+            "address": provenance.address,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "counts": counts,
             "cleaning": report.as_json(),

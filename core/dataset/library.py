@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core import jobs
 from core.dataset.build import Provenance, build
 from core.dataset.dataset import Dataset
 from core.dataset.sources import lists, mpd, nowplaying, simulated, tidytuesday
@@ -57,6 +58,9 @@ def import_dataset(
     source: str,
     paths: Sequence[Path],
     progress: Progress = SILENT,
+    *,
+    licence: str | None = None,
+    address: str | None = None,
 ) -> dict[str, Any]:
     """Read files into a dataset of the workspace, replacing one of that name at success only.
 
@@ -68,6 +72,10 @@ def import_dataset(
         A key of `SOURCES`, or "auto" to look at the first path.
     paths : sequence of Path
     progress : Progress
+    licence : str, optional
+        By default the source's.
+    address : str, optional
+        Where the files were downloaded from.
 
     Returns
     -------
@@ -87,7 +95,11 @@ def import_dataset(
         )
     reader = SOURCES[chosen]
     provenance = Provenance(
-        name, chosen, licence=reader.licence, files=tuple(path.name for path in paths)
+        name,
+        chosen,
+        licence=licence or reader.licence,
+        files=tuple(path.name for path in paths),
+        address=address,
     )
     batches = reader.read(paths, progress)
     return build(batches, workspace.new_path(name), provenance, progress)
@@ -149,3 +161,16 @@ def open_writable(workspace: Workspace, name: str) -> Dataset:
             shutil.copytree(folder, partial, dirs_exist_ok=True)
         folder = workspace.path(name)
     return Dataset(folder)
+
+
+def delete_dataset(workspace: Workspace, name: str) -> None:
+    """Delete a dataset of the workspace; see `Workspace.delete`.
+
+    Raises
+    ------
+    SegueError
+        If a job is running, which may be using it, or it cannot be deleted.
+    """
+    if job := jobs.current(workspace):
+        raise SegueError(f"{name!r} is not deleted while “{job.label}” is running.")
+    workspace.delete(name)

@@ -7,7 +7,7 @@ import pytest
 
 from core import workspace
 from core.dataset import audio_features
-from core.dataset.audio_features import join_features, provenance
+from core.dataset.audio_features import coverage, join_features, provenance
 from core.dataset.dataset import Dataset
 from core.dataset.schema import AUDIO_FEATURES
 from core.errors import SegueError
@@ -229,3 +229,14 @@ def test_bad_tables_are_one_sentence_and_leave_the_dataset_alone(dataset, table,
 def test_the_columns_found_are_named(dataset, table):
     with pytest.raises(SegueError, match="the columns are name, energy"):
         join_features(dataset, table("name,energy\na,1\n"))
+
+
+def test_coverage_is_the_share_of_tracks_that_have_each_feature(dataset, table):
+    before = coverage(dataset.folder)
+    assert list(before) == list(AUDIO_FEATURES)
+    assert before["energy"] == before["tempo"] == pytest.approx(1 / 3)
+    assert before["key"] == 0.0
+    report = join_features(dataset, table("title,artist,energy,key\nHalo,Beyoncé,0.5,1\n"))
+    assert report.features_before == before
+    assert coverage(dataset.folder) == pytest.approx(report.features)
+    assert report.features["energy"] == pytest.approx(2 / 3)
