@@ -1,6 +1,7 @@
 """The command line: `python -m core --help`."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from core.workspace import Workspace
 
 if TYPE_CHECKING:
     from core.ranking.ranker import Standing
+    from core.training.trial import Trial
 
 app = typer.Typer(
     help="Segue: what should play next?",
@@ -96,6 +98,52 @@ def simulate(
 
 
 @app.command()
+def fetch(
+    source: Annotated[
+        str | None, typer.Argument(help="A registered set; without it, they are listed.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the new dataset; default: the set's.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace one of that name.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Download a registered public set and import it; an interrupted download goes on."""
+    from core.dataset.fetch import fetch as fetch_set
+    from core.dataset.fetch import megabytes
+    from core.dataset.public_sets import public_sets
+
+    if source:
+        with _reported() as progress:
+            manifest = fetch_set(_State.workspace, source, name, replace=replace, progress=progress)
+        _show_manifest(manifest, as_json)
+        return
+    sets = public_sets().values()
+    if as_json:
+        _print_json([asdict(each) for each in sets])
+        return
+    rows = [[each.name, each.label, megabytes(each.size), each.licence] for each in sets]
+    _table(["set", "what it is", "download", "licence"], rows, [[each.about] for each in sets])
+
+
+@app.command()
+def delete(
+    dataset: Annotated[str, typer.Argument(help="Dataset of the workspace.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a dataset with all that was trained on it."""
+    from core.dataset.library import delete_dataset
+
+    folder = _State.workspace.own_path(dataset)
+    question = f"Delete {folder} with all that was trained on it?"
+    if not yes and not typer.confirm(question):
+        _say("Nothing was deleted.")
+        raise typer.Exit(1)
+    delete_dataset(_State.workspace, dataset)
+    _say(f"{dataset} is deleted.")
+
+
+@app.command()
 def features(
     path: Annotated[Path, typer.Argument(help="CSV or Parquet of audio features.")],
     dataset: Name,
@@ -139,12 +187,25 @@ def datasets(as_json: Json = False) -> None:
     _table(["dataset", "source", "playlists", "entries", "tracks", "licence"], rows)
 
 
-@app.command()
+models_app = typer.Typer(
+    help="List the trained models; keep, discard, choose or delete one.",
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(models_app, name="models")
+
+Trained = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, or ranker.")]
+
+
+@models_app.callback(invoke_without_command=True)
 def models(
+    context: typer.Context,
     dataset: Annotated[str | None, typer.Option(help="Only this dataset.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the trained models."""
+    """List the trained models; keep, discard, choose or delete one."""
+    if context.invoked_subcommand:
+        return
     from core.dataset.library import open_dataset
     from core.training.train import cards
 
@@ -161,11 +222,64 @@ def models(
     _table(["dataset", "model", "fit", "peak memory", "trained"], rows)
 
 
+@models_app.command()
+def keep(dataset: Name, model: Trained) -> None:
+    """Use the model of a trial (`train --trial`) instead of the one in use."""
+    from core.dataset.library import open_writable
+    from core.training.trial import keep as keep_trial
+
+    keep_trial(open_writable(_State.workspace, dataset), model)
+    _say(f"{model} on {dataset} is now as it was tried.")
+
+
+@models_app.command()
+def discard(dataset: Name, model: Trained) -> None:
+    """Delete the model of a trial; the one in use stays."""
+    from core.dataset.library import open_writable
+    from core.training.trial import discard as discard_trial
+
+    discard_trial(open_writable(_State.workspace, dataset), model)
+    _say(f"The trial of {model} on {dataset} is discarded.")
+
+
+@models_app.command()
+def default(
+    dataset: Name,
+    model: Annotated[
+        str, typer.Argument(help="ranker, fusion, a model's name; or auto, the best there is.")
+    ],
+) -> None:
+    """Choose what answers where no model is named."""
+    from core.dataset.library import open_writable
+    from core.training.shelf import answers, choose_default
+
+    opened = open_writable(_State.workspace, dataset)
+    choose_default(opened, None if model == "auto" else model)
+    _say(f"{dataset} is answered by {next(iter(answers(opened)), 'no model yet')}.")
+
+
+@models_app.command(name="delete")
+def delete_model_(dataset: Name, model: Trained) -> None:
+    """Delete a trained model."""
+    from core.dataset.library import open_writable
+    from core.training.shelf import delete_model
+
+    delete_model(open_writable(_State.workspace, dataset), model)
+    _say(f"{model} on {dataset} is deleted.")
+
+
 @app.command()
 def train(
     dataset: Name,
     models: Annotated[str, typer.Option(help="a,b,… or all")] = "all",
     preset: Annotated[str, typer.Option(help="fast | full")] = "full",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Instead of the preset's: track2vec.window=20; repeat it."),
+    ] = None,
+    trial: Annotated[
+        bool, typer.Option("--trial", help="Measure against what is in use, which stays.")
+    ] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -173,14 +287,26 @@ def train(
     from core.dataset.library import open_dataset, open_writable
     from core.ranking.ranker import RANKER
     from core.retrieval import MODELS
+    from core.training.settings import parse_settings
     from core.training.train import chosen_models, why_not
     from core.training.train import train as train_models
+    from core.training.trial import try_models
 
     names = chosen_models(models)
+    chosen = parse_settings(settings or [])
+    for name in chosen:
+        if name not in names:
+            raise SegueError(f"{name} is set, but it is not among the models to be trained.")
     open_dataset(_State.workspace, dataset)
     with _reported() as progress:
         opened = open_writable(_State.workspace, dataset)
-        trained = train_models(opened, names, preset, seed, progress)
+        if trial:
+            tried = try_models(opened, names, preset, seed, progress, chosen)
+        else:
+            trained = train_models(opened, names, preset, seed, progress, settings=chosen)
+    if trial:
+        _show_trials(tried, dataset, as_json)
+        return
     if as_json:
         _print_json([asdict(card) for card in trained])
         return
@@ -189,6 +315,36 @@ def train(
     for name in (*MODELS, RANKER) if models == "all" else ():
         if problem := why_not(name):
             _say(f"{name} is left out. {problem}")
+
+
+@app.command(name="map")
+def map_(
+    dataset: Name,
+    model: Annotated[str, typer.Option(help="A trained model with vectors.")] = "track2vec",
+    method: Annotated[str, typer.Option(help="umap | tsne | pca")] = "umap",
+    tracks: Annotated[int, typer.Option(min=10, help="Tracks on it, the popular ones.")] = 100_000,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Lay out a model's tracks as a map, besides those that are there."""
+    from core.dataset.library import open_dataset, open_writable
+    from core.training.maps import make_map, mapped_vectors, require_map
+    from core.training.train import load_model
+
+    require_map(model, method)
+    open_dataset(_State.workspace, dataset)
+    with _reported() as progress:
+        opened = open_writable(_State.workspace, dataset)
+        vectors = mapped_vectors(load_model(opened, model))
+        card = make_map(opened, model, vectors, method, tracks=tracks, seed=seed, progress=progress)
+    if as_json:
+        _print_json(asdict(card))
+        return
+    _say(
+        f"{dataset}, {model} by {method}: {card.placed:,} tracks, {card.laid_out:,} of them laid "
+        f"out. Trustworthiness {card.trustworthiness:.3f}; {card.kept:.0%} of the {card.k} nearest "
+        "on the map are as near in the model."
+    )
 
 
 @app.command()
@@ -249,8 +405,14 @@ def grid(
     metric: Annotated[
         str, typer.Option(help="Choose by r_precision, ndcg, clicks, hit@10, recall@500, …")
     ] = "r_precision",
-    holdout: Annotated[int, typer.Option(min=1, help="Test playlists, left alone.")] = 400,
-    validation: Annotated[int, typer.Option(min=1, help="Playlists to measure on.")] = 250,
+    holdout: Annotated[
+        int | None,
+        typer.Option(min=1, help="Test playlists, left alone; 400, or a tenth where few."),
+    ] = None,
+    validation: Annotated[
+        int | None,
+        typer.Option(min=1, help="Playlists to measure on; 250, or a sixteenth where few."),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes at a time; default: one a core.")
     ] = None,
@@ -261,16 +423,11 @@ def grid(
 ) -> None:
     """Measure every combination of a model's settings on validation playlists, in parallel."""
     from core.dataset.library import open_dataset, open_writable
-    from core.training.grid import (
-        as_table,
-        combinations,
-        keep_best,
-        parse_settings,
-        require_metric,
-    )
+    from core.training.grid import as_table, keep_best, require_metric
     from core.training.grid import grid as measure_points
+    from core.training.settings import combinations, parse_values
 
-    points = combinations(parse_settings(model, settings or []))
+    points = combinations(parse_values(model, settings or []))
     require_metric(metric)
     open_dataset(_State.workspace, dataset)
     with _reported() as progress:
@@ -331,32 +488,85 @@ def continue_(
     title: Annotated[str | None, typer.Option(help="The playlist's title.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=500, help="Tracks to add.")] = 20,
     model: Model = None,
+    like: Annotated[
+        list[str] | None, typer.Option(help="A track to hear more like; repeat it.")
+    ] = None,
+    dislike: Annotated[
+        list[str] | None, typer.Option(help="A track to hear less like; repeat it.")
+    ] = None,
+    adventure: Annotated[
+        float, typer.Option(help="-1 familiar, near the seeds, to 1 adventurous, far from them.")
+    ] = 0.0,
+    popularity: Annotated[float, typer.Option(help="-1 deep cuts to 1 popular tracks.")] = 0.0,
+    variety: Annotated[float, typer.Option(help="0 to 1, each track unlike those before.")] = 0.0,
+    per_artist: Annotated[int | None, typer.Option(help="Tracks by one artist at most.")] = None,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Small steps of tempo and key.")] = False,
+    all_versions: Annotated[
+        bool, typer.Option("--all-versions", help="Also remasters, live versions, …")
+    ] = False,
+    no_explicit: Annotated[
+        bool, typer.Option("--no-explicit", help="No tracks known to be explicit.")
+    ] = False,
+    years: Annotated[str | None, typer.Option(help="1990-1999, 1990- or -1999.")] = None,
+    block_artist: Annotated[
+        list[str] | None, typer.Option(help="An artist not to show; repeat it.")
+    ] = None,
     why: Annotated[bool, typer.Option("--why", help="Also say why, track by track.")] = False,
     as_json: Json = False,
 ) -> None:
     """Say what plays next."""
     from core.dataset.library import open_dataset
-    from core.dataset.matching import Matcher
+    from core.dataset.matching import Matcher, artists_named
     from core.dataset.sources.lists import parse_text
+    from core.ordering import Dials, parse_years
     from core.reasons import as_json as reasons_as_json
     from core.reasons import explain, sentences
     from core.training.train import load_recommender
 
     opened = open_dataset(_State.workspace, dataset)
-    listed = parse_text("\n".join(seed_track)) if seed_track else []
-    report = Matcher(opened).match([track for playlist in listed for track in playlist.tracks])
-    recommender = load_recommender(opened)
-    missing = [row.listed for row in report.rows if row.track < 0]
-    found = recommender.continue_playlist(
-        report.tracks, title, k, model=model, unknown=len(missing)
+    try:
+        dials = Dials(
+            one_version=not all_versions,
+            per_artist=per_artist,
+            popularity=popularity,
+            explicit=not no_explicit,
+            years=parse_years(years) if years else None,
+            blocked_artists=tuple(artists_named(opened, block_artist or [])),
+            variety=variety,
+            smooth=smooth,
+            adventure=adventure,
+        )
+    except ValueError as error:
+        raise SegueError(str(error)) from None
+    matcher = Matcher(opened)
+    seeds, likes, dislikes = (
+        matcher.match(
+            [track for playlist in parse_text("\n".join(lines)) for track in playlist.tracks]
+            if lines
+            else []
+        )
+        for lines in (seed_track, like, dislike)
     )
+    recommender = load_recommender(opened)
+    asked: dict[str, Any] = {
+        "model": model,
+        "dials": dials,
+        "likes": likes.tracks,
+        "dislikes": dislikes.tracks,
+    }
+    unknown = [row.listed for row in seeds.rows if row.track < 0]
+    found = recommender.continue_playlist(seeds.tracks, title, k, unknown=len(unknown), **asked)
     columns = {name: opened.values(name, found.tracks) for name in ("title", "artist_name", "uri")}
-    reasons = explain(recommender, report.tracks, title, found.tracks, model=model) if why else None
+    reasons = explain(recommender, seeds.tracks, title, found.tracks, **asked) if why else None
+    missing = [
+        row.listed for report in (seeds, likes, dislikes) for row in report.rows if row.track < 0
+    ]
     if as_json:
         _print_json(
             {
-                "seeds": [int(track) for track in report.tracks],
-                "unknown_seeds": [asdict(track) for track in missing],
+                "seeds": [int(track) for track in seeds.tracks],
+                "unknown_seeds": [asdict(track) for track in unknown],
+                "not_found": [asdict(track) for track in missing],
                 "notes": found.notes,
                 "tracks": [
                     {"rank": i + 1, "score": float(found.scores[i])}
@@ -399,9 +609,10 @@ def bench_all(
     slices: Slices = 100,
     as_json: Json = False,
 ) -> None:
-    """Measure import, search and, on the demo and in small, quality."""
+    """Measure the app, import, search and, on the demo and in small, quality."""
     if context.invoked_subcommand:
         return
+    from core.bench.app import app_benchmark
     from core.bench.imports import import_benchmark
     from core.bench.quality import small_quality
     from core.bench.report import render
@@ -409,12 +620,16 @@ def bench_all(
     from core.dataset.library import open_dataset
 
     with _reported() as progress:
+        served = app_benchmark(progress=progress)
         imported = import_benchmark(slices, progress=progress)
         searched = search_benchmark(tracks, progress=progress)
         report = small_quality(open_dataset(_State.workspace, "demo"), progress)
     if as_json:
-        _print_json({"import": imported, "search": searched, "quality": report.as_json()})
+        figures = {"import": imported, "search": searched, "quality": report.as_json()}
+        _print_json({"app": served.as_json()} | figures)
         return
+    _table(*served.table())
+    _say("")
     _show_figures("import", imported)
     _show_figures("search", searched)
     _say(f"\n{render(report)}")
@@ -444,6 +659,23 @@ def bench_search(tracks: Searched = 2_000_000, as_json: Json = False) -> None:
         _print_json(figures)
         return
     _show_figures("search", figures)
+
+
+@bench.command(name="app")
+def bench_app(
+    sessions: Annotated[int, typer.Option(min=1, help="Visitors at once.")] = 10,
+    changes: Annotated[int, typer.Option(min=1, help="Dials turned.")] = 60,
+    as_json: Json = False,
+) -> None:
+    """Measure the app's memory and its answer to a dial, beside a page of one slider."""
+    from core.bench.app import app_benchmark
+
+    with _reported() as progress:
+        report = app_benchmark(sessions, changes, progress=progress)
+    if as_json:
+        _print_json(report.as_json())
+        return
+    _table(*report.table())
 
 
 @bench.command(name="quality")
@@ -483,6 +715,23 @@ def _show_figures(name: str, figures: dict[str, float]) -> None:
 
 def _figure(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def _show_trials(trials: "Sequence[Trial]", dataset: str, as_json: bool) -> None:
+    """New and old figures on validation playlists, and how to go on."""
+    if as_json:
+        _print_json([asdict(trial) for trial in trials])
+        return
+    from core.training.trial import as_table
+
+    _table(*as_table(trials))
+    for trial in trials:
+        if trial.comparison.note:
+            _say(f"{trial.card.model}: {trial.comparison.note}")
+    _say(
+        f"Nothing is replaced yet: `python -m core models keep --dataset {dataset} MODEL`, or "
+        "`models discard`."
+    )
 
 
 def _standing_table(standing: "Mapping[str, Standing]") -> tuple[list[str], list[list[str]]]:
@@ -540,8 +789,17 @@ def _table(
             _say(f"    {line}")
 
 
+def _stop(*_: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(128 + signal.SIGTERM)
+
+
 def run() -> None:
-    """Run the command line; a SegueError is one sentence on stderr and exit code 2."""
+    """Run the command line; a SegueError is one sentence on stderr and exit code 2.
+
+    Asked to stop, it takes what is half written away.
+    """
+    signal.signal(signal.SIGTERM, _stop)
     try:
         app()
     except SegueError as error:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from dataclasses import asdict
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,7 +15,9 @@ from core.dataset.dataset import Dataset
 from core.evaluation.challenge import CATEGORIES, split, write_challenge
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
+from core.training.train import cards
 from tests.conftest import in_this_process
+from tests.dataset.publisher import publishing
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -95,6 +99,47 @@ def test_continue_for_a_person(workspace):
     assert said.count("Song 1") == 5
 
 
+def continued(workspace, *options):
+    """Titles and artists that follow one seed of style 1."""
+    seed = ("--seed-track", "Artist 1 7 - Song 1 7")
+    command = ("continue", "--dataset", "small", "-k", "20", "--json", *seed, *options)
+    answer = json.loads(call(workspace, *command))
+    return answer, [row["title"] for row in answer["tracks"]], {
+        row["artist_name"] for row in answer["tracks"]
+    }  # fmt: skip
+
+
+def test_continue_obeys_the_dials(workspace):
+    _, titles, artists = continued(workspace)
+    assert len(artists) < 20
+    _, _, of_one = continued(workspace, "--per-artist", "1")
+    assert len(of_one) == 20
+    first = sorted(artists)[0]
+    _, _, others = continued(workspace, "--block-artist", first.upper())
+    assert first not in others
+    for options in (
+        ("--adventure", "1"), ("--popularity", "-1"), ("--variety", "0.75"),
+        ("--dislike", f"Artist 1 {int(titles[0].split()[2]) % 40} - {titles[0]}"),
+        ("--like", "Artist 0 3 - Song 0 3"),
+    ):  # fmt: skip
+        answer, changed, _ = continued(workspace, *options)
+        assert len(changed) == 20
+        assert changed != titles, options
+        assert not answer["not_found"]
+    _, liked, _ = continued(workspace, "--like", "Artist 0 3 - Song 0 3")
+    assert any(title.startswith("Song 0") for title in liked)
+    _, undated, _ = continued(workspace, "--years", "1990-")
+    assert undated == []
+
+
+def test_continue_explains_what_it_answered(workspace):
+    options = ("--like", "Artist 0 3 - Song 0 3", "--adventure", "0.5", "--why")
+    answer, _, _ = continued(workspace, *options)
+    names = [each["name"] for each in answer["tracks"][0]["why"]["seeds"]["each"]]
+    assert names == ["Artist 1 7 - Song 1 7", "Artist 0 3 - Song 0 3"]
+    assert [row["why"]["seeds"]["place"] for row in answer["tracks"]] == list(range(1, 21))
+
+
 def test_continue_says_why(workspace):
     command = (
         "continue",
@@ -120,6 +165,9 @@ def test_continue_names_what_it_does_not_know(workspace):
     said = call(workspace, "continue", "--dataset", "small", "--seed-track", "Nobody - Nothing")
     assert "1 of 1 seeds are not in this dataset" in said
     assert "Not found: Nobody - Nothing" in said
+    said = call(workspace, "continue", "--dataset", "small", "--like", "No one - None")
+    assert "Not found: No one - None" in said
+    assert "seeds are not in this dataset" not in said
 
 
 def test_evaluate_prints_and_stores_the_leaderboard(workspace, tmp_path):
@@ -148,6 +196,32 @@ def test_grid_lists_points_best_first_and_stores_them(workspace):
     assert better >= worse
     stored = json.loads((workspace / "small" / "grids" / "playlist_knn.json").read_text())
     assert len(stored["points"]) == 2
+
+
+def test_a_trial_is_compared_kept_and_made_the_default(workspace):
+    model = ("--dataset", "small", "playlist_knn")
+    said = call(
+        workspace, "train", "--dataset", "small", "--models", "playlist_knn", "--preset", "fast",
+        "--set", "playlist_knn.neighbours=3", "--trial",
+    )  # fmt: skip
+    assert "models keep --dataset small" in said
+    assert re.search(r"playlist_knn +R-precision +0\.\d{3} \[.*\] +0\.\d{3} \[", said)
+    dataset = Dataset(workspace / "small")
+    assert params(dataset, "playlist_knn")["neighbours"] != 3
+    call(workspace, "models", "keep", *model)
+    assert params(dataset, "playlist_knn")["neighbours"] == 3
+    assert "answered by playlist_knn" in call(workspace, "models", "default", *model)
+    listed = call(workspace, "continue", "--dataset", "small", "--title", "summer")
+    call(workspace, "models", "default", "--dataset", "small", "auto")
+    assert listed != call(workspace, "continue", "--dataset", "small", "--title", "summer")
+    call(workspace, "models", "delete", *model)
+    assert "playlist_knn" not in call(workspace, "models", "--dataset", "small")
+    call(workspace, "train", "--dataset", "small", "--models", "playlist_knn", "--preset", "fast")
+
+
+def params(dataset, model):
+    (card,) = [card for card in cards(dataset) if card.model == model]
+    return card.params
 
 
 def test_submit_writes_500_distinct_known_tracks_for_every_category(workspace, tmp_path):
@@ -188,10 +262,22 @@ def test_submit_writes_500_distinct_known_tracks_for_every_category(workspace, t
         (["grid", "--dataset", "small", "--model", "lstm"], "There is no model 'lstm'"),
         (["grid", "--dataset", "small", "--model", "titles", "--set", "x=1"], "no setting 'x'"),
         (["grid", "--dataset", "small", "--model", "titles", "--metric", "x"], "no metric 'x'"),
-        (["grid", "--dataset", "small", "--model", "titles"], "hold out fewer"),
+        (["grid", "--dataset", "small", "--model", "titles", "--holdout", "400"], "hold out fewer"),
         (["features", "absent.csv", "--dataset", "small"], "absent.csv"),
+        (["fetch", "absent"], "There is no public set 'absent'"),
+        (["fetch", "tidytuesday", "--name", "small"], "There is a dataset 'small' already"),
+        (["delete", "absent", "--yes"], "There is no dataset 'absent'"),
+        (["delete", "demo", "--yes"], "'demo' ships with Segue"),
         (["submit", "--dataset", "small", "absent.json", "o.csv"], "absent.json cannot be read"),
         (["continue", "--dataset", "small", "--model", "lstm"], "There is no model 'lstm'"),
+        (["continue", "--dataset", "small", "--years", "90s"], "“90s” are no years: write 1990-"),
+        (["continue", "--dataset", "small", "--years", "1999-90"], "“1999-90” are no years"),
+        (["continue", "--dataset", "small", "--years", "1999-1990"], "which is before"),
+        (["continue", "--dataset", "small", "--adventure", "2"], "adventure is 2.0, not from -1"),
+        (["continue", "--dataset", "small", "--popularity", "nan"], "popularity is nan, not from"),
+        (["continue", "--dataset", "small", "--variety", "-1"], "variety is -1.0, not from 0 to"),
+        (["continue", "--dataset", "small", "--per-artist", "0"], "per_artist is 0, not 1 or more"),
+        (["continue", "--dataset", "small", "--block-artist", "Nobody"], "has no artist “Nobody”"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
@@ -208,8 +294,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
 def test_the_list_of_commands_is_the_contract():
     said = CliRunner().invoke(app, ["--help"]).stdout
     for command in (
-        "import", "simulate", "features", "datasets", "models", "train", "evaluate", "grid",
-        "submit", "continue", "bench",
+        "import", "simulate", "fetch", "delete", "features", "datasets", "models", "train",
+        "evaluate", "grid", "submit", "continue", "bench",
     ):  # fmt: skip
         assert f"\n  {command} " in said
 
@@ -220,3 +306,32 @@ def test_a_training_table_holds_a_row_for_each_candidate(workspace, tmp_path):
     assert "rows of a candidate" in call(workspace, "table", "--dataset", "small", str(out))
     candidates = int((dataset.playlists.lengths - 1).sum())
     assert pq.read_metadata(out).num_rows == candidates
+
+
+def test_public_sets_are_listed_and_one_is_fetched(tmp_path, monkeypatch):
+    table = (
+        b"track_id,track_name,track_artist,playlist_id,playlist_name\n"
+        b"0RhGFlknkTRsaTHfQzNE01,One,A,p,Mine\n0RhGFlknkTRsaTHfQzNE02,Two,B,p,Mine\n"
+    )
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with publishing(table) as publisher:
+        (tmp_path / "sets.json").write_text(json.dumps([asdict(publisher.set())]))
+        monkeypatch.setenv("SEGUE_SETS", str(tmp_path / "sets.json"))
+        said = call(tmp_path, "fetch")
+        for fact in ("tidytuesday", "8.0 MB", "MIT (TidyTuesday", "little", "CC0 1.0"):
+            assert fact in said
+        assert [each["name"] for each in json.loads(call(tmp_path, "fetch", "--json"))] == [
+            "tidytuesday",
+            "little",
+        ]
+        said = call(tmp_path, "fetch", "little", "--name", "mine")
+    assert "mine: 1 playlists, 2 entries, 2 tracks" in said
+    assert "CC0 1.0" in call(tmp_path, "datasets")
+
+
+def test_a_dataset_is_deleted_when_that_is_confirmed(tmp_path):
+    call(tmp_path, "simulate", "--name", "mine", "--playlists", "100", "--tracks", "600")
+    arguments = ["--workspace", str(tmp_path), "delete", "mine"]
+    for answer, code, there in (("n\n", 1, True), ("", 1, True), ("y\n", 0, False)):
+        assert CliRunner().invoke(app, arguments, input=answer).exit_code == code
+        assert (tmp_path / "mine").exists() == there

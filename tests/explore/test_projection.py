@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import SegueError
 from core.explore import projection
-from core.explore.projection import project, true_neighbours, trustworthiness
+from core.explore.projection import METHODS, advice, project, true_neighbours, trust, within
 from core.progress import Progress
 
 STYLES, EACH, D = 4, 40, 16
@@ -39,7 +39,7 @@ def test_pca_keeps_styles_together_and_is_reproducible(vectors):
 def test_tsne_keeps_styles_together(vectors):
     coordinates = project(vectors[:80], "tsne")
     assert purity(coordinates) > 0.9
-    assert trustworthiness(vectors, coordinates) > 0.8
+    assert trust(vectors, coordinates).trustworthiness > 0.8
 
 
 def test_umap_keeps_styles_together_is_reproducible_and_survives_threads(vectors):
@@ -55,7 +55,7 @@ def test_umap_keeps_styles_together_is_reproducible_and_survives_threads(vectors
         thread.join()
     np.testing.assert_array_equal(maps[0], maps[1])
     assert purity(maps[0]) > 0.95
-    assert trustworthiness(vectors, maps[0]) > 0.9
+    assert trust(vectors, maps[0]).trustworthiness > 0.9
     assert not np.array_equal(maps[0], project(vectors, "umap", seed=4))
 
 
@@ -73,9 +73,34 @@ def test_length_does_not_matter(vectors):
 
 
 def test_only_the_most_popular_are_placed(vectors):
-    assert project(vectors, "pca", limit=50).shape == (50, 2)
+    assert project(vectors, "pca", tracks=50).shape == (50, 2)
     np.testing.assert_array_equal(
-        project(vectors, "pca", limit=50), project(vectors[:50], "pca", limit=1_000)
+        project(vectors, "pca", tracks=50), project(vectors[:50], "pca", tracks=1_000)
+    )
+
+
+def test_the_tail_is_placed_among_its_own(vectors):
+    coordinates = project(vectors, "tsne", laid_out=80)
+    assert coordinates.shape == (len(vectors), 2)
+    tail = coordinates[80:]
+    apart = np.linalg.norm(tail[:, None] - coordinates[None, :80], axis=-1)
+    styles = np.arange(len(vectors)) % STYLES
+    assert (styles[apart.argmin(axis=1)] == styles[80:]).mean() > 0.95
+    assert trust(vectors, coordinates).trustworthiness > 0.8
+
+
+def test_a_track_of_the_tail_is_at_the_weighted_mean_of_its_nearest():
+    head = np.eye(6, dtype=np.float32)
+    points = np.arange(12.0).reshape(6, 2)
+    tail = np.float32([[0.8, 0.6, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1]])
+    places = projection._among(tail, head, points, Progress())
+    np.testing.assert_allclose(places[0], 0.64 * points[0] + 0.36 * points[1], atol=1e-4)
+    np.testing.assert_allclose(places[1], points[5], atol=1e-4)
+
+
+def test_principal_components_are_exact_for_all(vectors):
+    np.testing.assert_array_equal(
+        project(vectors, "pca", laid_out=20), project(vectors, "pca", laid_out=1_000)
     )
 
 
@@ -85,7 +110,7 @@ def test_tracks_without_a_vector_have_no_place(vectors):
     vectors[7, 2] = np.nan
     coordinates = project(vectors, "pca")
     assert np.flatnonzero(np.isnan(coordinates).any(axis=1)).tolist() == [3, 7]
-    assert 0 < trustworthiness(vectors, coordinates) <= 1
+    assert 0 < trust(vectors, coordinates).trustworthiness <= 1
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")  # scikit-learn's share of no variance
@@ -114,7 +139,7 @@ def test_progress_is_reported(vectors):
 def test_neighbours_are_exact(vectors, monkeypatch):
     monkeypatch.setattr(projection, "CHUNK_SIMILARITIES", 1_000)  # several chunks
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    ids, distances = projection._neighbours(unit, 7, Progress())
+    ids, distances = projection.exact_neighbours(unit, 7, Progress())
     apart = 1 - unit @ unit.T
     np.fill_diagonal(apart, 0)
     assert ids[:, 0].tolist() == list(range(len(unit)))
@@ -122,13 +147,67 @@ def test_neighbours_are_exact(vectors, monkeypatch):
     np.testing.assert_allclose(distances, np.sort(apart, axis=1)[:, :7], atol=1e-6)
 
 
-def test_trustworthiness_is_scikit_learns_on_the_same_points(vectors):
+@pytest.mark.parametrize("k", [1, 5, 15])
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_trustworthiness_is_scikit_learns_on_the_same_points(vectors, method, k, monkeypatch):
+    from sklearn import manifold
+
+    monkeypatch.setattr(projection, "CHUNK_SIMILARITIES", 1_000)  # several chunks
+    for coordinates in (
+        project(vectors, method),
+        np.random.default_rng(0).normal(size=(len(vectors), 2)),
+    ):
+        theirs = manifold.trustworthiness(vectors, coordinates, n_neighbors=k, metric="cosine")
+        assert trust(vectors, coordinates, k=k).trustworthiness == pytest.approx(theirs, abs=1e-12)
+
+
+def test_unplaced_tracks_are_left_out_of_trustworthiness(vectors):
     from sklearn import manifold
 
     coordinates = np.random.default_rng(0).normal(size=(len(vectors), 2))
-    theirs = manifold.trustworthiness(vectors, coordinates, n_neighbors=5, metric="cosine")
-    assert trustworthiness(vectors, coordinates, k=5) == theirs
-    assert trustworthiness(vectors, coordinates, k=5, sample=60) == pytest.approx(theirs, abs=0.1)
+    coordinates[[3, 70]] = np.nan
+    placed = np.delete(np.arange(len(vectors)), [3, 70])
+    theirs = manifold.trustworthiness(
+        vectors[placed], coordinates[placed], n_neighbors=5, metric="cosine"
+    )
+    assert trust(vectors, coordinates, k=5).trustworthiness == pytest.approx(theirs, abs=1e-12)
+
+
+def test_a_part_of_the_tracks_judges_the_whole(vectors):
+    coordinates = np.random.default_rng(0).normal(size=(len(vectors), 2))
+    whole = trust(vectors, coordinates, k=5)
+    part = trust(vectors, coordinates, k=5, judged=80)
+    assert part.trustworthiness == pytest.approx(whole.trustworthiness, abs=0.05)
+    assert part != whole
+
+
+def test_neighbours_that_are_kept():
+    angles = np.linspace(0, 3, 30)
+    vectors = np.c_[np.cos(angles**1.1), np.sin(angles**1.1)].astype(np.float32)
+    line = np.c_[angles**1.1, np.zeros(30)]
+    assert trust(vectors, line, k=4) == (1.0, 1.0, 4)
+    swapped = line[::-1].copy()
+    swapped[:15] = line[::2]
+    swapped[15:] = line[1::2]
+    assert trust(vectors, swapped, k=4).kept < 0.6
+    assert trust(vectors[:9], line[:9], k=15).k == 4  # less than half of them
+
+
+def test_points_on_one_spot_are_no_error(vectors):
+    coordinates = np.zeros((len(vectors), 2))
+    assert 0.3 < trust(vectors, coordinates).trustworthiness < 0.7
+
+
+def test_advice_falls_with_trustworthiness():
+    assert len({advice(value) for value in (0.99, 0.9, 0.6)}) == 3
+    assert "do not read neighbours" in advice(0.7)
+
+
+def test_within_a_polygon():
+    bay = [0, 2, 2, 1, 0], [0, 0, 2, 0.5, 2]
+    points = np.array([[1, 0.25], [1, 1], [0.1, 1], [1.9, 1], [3, 1], [-1, 0.25], [np.nan, 1]])
+    assert within(points, *bay).tolist() == [True, False, True, True, False, False, False]
+    assert not within(points, [], []).any()
 
 
 def test_true_neighbours():

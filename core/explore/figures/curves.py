@@ -25,7 +25,8 @@ from core.explore.figures.style import (
 )
 from core.explore.labels import Box, Placement
 from core.explore.palette import Palette, palette
-from core.explore.power_law import Curve, Histogram, PowerLawFit, fitted_line
+from core.explore.power_law import PowerLawFit, fitted_line
+from core.explore.spread import Curve, Histogram
 
 CURVE_PX = (720, 320)
 """Where texts must not overlap, the plot is taken to be this wide and high."""
@@ -64,7 +65,7 @@ def rank_frequency_figure(
     Parameters
     ----------
     curve : Curve
-        From `power_law.rank_frequency`.
+        From `spread.rank_frequency`.
     marks : sequence of Mark
     noun : str
         What is counted: "track" or "artist".
@@ -89,7 +90,7 @@ def ccdf_figure(
     Parameters
     ----------
     curve : Curve
-        From `power_law.ccdf`.
+        From `spread.ccdf`.
     fit : PowerLawFit or None
         Drawn from x_min, which is marked.
     marks : sequence of Mark
@@ -107,14 +108,14 @@ def ccdf_figure(
 
 
 def playlist_length_figure(
-    histogram: Histogram, median: float, *, dark: bool = False, height: int = 320
+    histogram: Histogram, median: float, *, dark: bool = False, height: int = 420
 ) -> go.Figure:
     """Playlists by number of tracks, on a log axis.
 
     Parameters
     ----------
     histogram : Histogram
-        From `power_law.length_histogram`.
+        From `spread.length_histogram`.
     median : float
         Tracks of the playlist in the middle, marked.
     """
@@ -202,7 +203,7 @@ class _LogChart:
         self._figure.add_vline(fit.x_min, line={"color": colours.muted, "width": 1, "dash": "dot"})
         across, _ = self._pixels(fit.x_min, 1)
         right, top = CURVE_PX
-        corner = f"power law, exponent {fit.exponent:.2f} \u00b1 {fit.standard_error:.2f}"
+        corner = f"power law, exponent {fit.exponent:.2f}"
         self._texts.take(
             text_box(corner, right, top - 1.5 * LINE_PX, "right"),
             Box(across - 2, 0, across + 2, top),
@@ -216,13 +217,15 @@ class _LogChart:
             yshift=-LINE_PX,
             text=corner,
             showarrow=False,
+            bgcolor=colours.background,
         )
         start = f"x_min = {fit.x_min:,}"
-        self._texts.take(text_box(start, across + 6, top - LINE_PX / 2, "left"))
+        side, gap = ("left", 6) if across < right / 2 else ("right", -6)
+        self._texts.take(text_box(start, across + gap, top - LINE_PX / 2, side))
         self._figure.add_annotation(
             x=np.log10(fit.x_min),
-            xanchor="left",
-            xshift=6,
+            xanchor=side,
+            xshift=gap,
             y=1,
             yref="paper",
             text=start,
@@ -277,9 +280,9 @@ class _LogChart:
         """Write the name above its mark, at the lowest free height, with a line down to it."""
         text = short(mark.name, 22)
         across, up = self._pixels(x, y)
-        for rise, (side, gap) in product(
-            np.arange(20.0, CURVE_PX[1] - up, LINE_PX), (("left", 3), ("right", -3))
-        ):
+        # Towards the middle first: a phone has less room beside it than a nominal plot.
+        sides = (("left", 3), ("right", -3))[:: 1 if across < CURVE_PX[0] / 2 else -1]
+        for rise, (side, gap) in product(np.arange(20.0, CURVE_PX[1] - up, LINE_PX), sides):
             label = text_box(text, across + gap, up + rise, side)
             leader = Box(across - 2, up + 8, across + 2, up + rise)
             inside = label.left >= 0 and label.right <= CURVE_PX[0]

@@ -24,13 +24,21 @@ NAMED_MARKS = 8
 """Overlaid tracks whose name is written out; the others say it on hover."""
 
 
+SAVE_LABEL = "Save as PNG or SVG"
+"""What the save button of every chart says; data/chart_menu.html finds it by this."""
+
+
 def chart_config(name: str, zoom_by_wheel: bool = False) -> dict[str, Any]:
-    """Plotly's `config` for a figure: few buttons, and an SVG named `name` to save."""
+    """Plotly's `config` for a figure: few buttons, and one to save it as a file called `name`.
+
+    Plotly knows one format, PNG here; data/chart_menu.html lets a person choose SVG as well.
+    """
     return {
         "displaylogo": False,
         "scrollZoom": zoom_by_wheel,
         "modeBarButtonsToRemove": ["zoomIn2d", "zoomOut2d", "autoScale2d"],
-        "toImageButtonOptions": {"format": "svg", "filename": name},
+        "toImageButtonOptions": {"format": "png", "filename": name, "scale": 2},
+        "locales": {"en": {"dictionary": {"Download plot as a PNG": SAVE_LABEL}}},
     }
 
 
@@ -39,7 +47,7 @@ def base_layout(colours: Palette, height: int, **more: Any) -> dict[str, Any]:
     clear = "rgba(0,0,0,0)"
     return {
         "height": height,
-        "paper_bgcolor": clear,
+        "paper_bgcolor": colours.background,  # a saved chart is legible on any paper
         "plot_bgcolor": clear,
         "font": {"color": colours.ink, "size": FONT_PX},
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8, "pad": 0},
