@@ -1,331 +1,355 @@
-"""The tracks of a dataset as a map: look around, find, select, see true neighbours."""
+"""The tracks of a dataset as a map: look around, find, select, compare, see true neighbours."""
 
-from collections.abc import Sequence
+from typing import cast
 
-import numpy as np
-import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from core.dataset.dataset import Dataset
-from core.dataset.schema import AUDIO_FEATURES
-from core.explore.figures import (
-    HOVER_TRACKS,
-    Categories,
-    Kind,
-    Overlay,
-    Scale,
-    chart_config,
-    map_figure,
+from core.explore.figures import chart_config
+from core.explore.figures.map_marks import is_placed
+from core.explore.figures.track_map import Drag
+from core.explore.projection import METHODS, advice
+from core.jobs import public
+from core.training.maps import MapCard
+from core.workspace import REPOSITORY
+from pages import answers, jobs, map_side, session, view
+from pages.map_chart import (
+    COLOURS,
+    HEIGHT,
+    HEIGHT_BESIDE,
+    MAPPED,
+    Look,
+    MapName,
+    Marks,
+    Outline,
+    colour_label,
+    colours,
+    figure,
+    opened,
 )
-from core.explore.labels import Label, cluster_labels
-from core.explore.projection import true_neighbours
-from core.retrieval.track2vec import Track2Vec
-from core.training.maps import TrackMap
-from pages import session
+from pages.screens import PHONE_PX, is_dark
 from pages.session import Version
-from pages.widgets import add_tracks, plain, row_button, search_box, sentences
+from pages.view import Choice, one_of
+from pages.widgets import counted, plain, search_box, sentences
 
+METHOD_LABELS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "Principal components"}
+POINTS, USUAL = (1_000, 3_000, 10_000, 20_000), 10_000
 # A click selects nothing while the mouse draws: Streamlit sets plotly's click mode so.
-MOUSE = {"pan": "Click", "lasso": "Lasso", "select": "Box"}
-METHODS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "principal components"}
-WORDS = {
-    "key": ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"),
-    "mode": ("minor", "major"),
-}
-UNITS = {"loudness": " (dB)", "tempo": " (beats per minute)"}
-NEIGHBOURS = 15
-LISTED = 100  # rows of a selection in sight
-ADD, ADDED = ":material/add:", ":material/check:"
+MOUSE: dict[Drag, str] = {"pan": "Click", "lasso": "Lasso", "select": "Box"}
+ALONE = ""
+PHONE_HEIGHT = 420
+ZOOM = REPOSITORY / "data" / "map_zoom.html"
+WIDTH = 148  # of a select: two stand side by side on a phone
+
+PICK_BY: Choice[Drag] = Choice(
+    "map.mouse", "pan", one_of(tuple(MOUSE), lambda text: cast(Drag, text))
+)
+TRAJECTORY = Choice(
+    "map.trajectory", False, one_of((True,), lambda text: text == "yes"), lambda _: "yes"
+)
+COMPARE = Choice("map.compare", ALONE, one_of([f"{a}-{b}" for a in MAPPED for b in METHODS], str))
 
 
 def page() -> None:
     st.title("Map", anchor=False)
+    st.html(ZOOM, unsafe_allow_javascript=True)
     with sentences():
-        shown = session.track_map(session.version())
-        if shown is None:
-            _no_map()
+        jobs.job_panel()
+        version = session.version()
+        models = [card.model for card in session.cards(version) if card.model in MAPPED]
+        if models:
+            _explore(models)
         else:
-            _about(shown)
-            _explore()
+            _no_vectors()
 
 
-def _no_map() -> None:
+def _no_vectors() -> None:
     name = session.request_now().dataset
     st.info(
-        f"“{name}” has no map yet. A map is laid out when track2vec is trained: train on the "
-        f"Library page, or run the command below.",
+        f"“{plain(name)}” has no map yet: a map lays out the vectors of a model, and no model with "
+        "vectors is trained on it. Train track2vec, and its map comes with it.",
         icon=":material/scatter_plot:",
     )
-    st.code(f"python -m core train --dataset {name}", language="bash")
-
-
-def _about(shown: TrackMap) -> None:
-    card = shown.card
-    st.caption(
-        f"The {len(shown.coordinates):,} most popular tracks where {METHODS[card.method]} puts "
-        f"{session.model_label(card.model)}'s vectors. Near here is not always near in the model "
-        f"(trustworthiness {card.trustworthiness:.2f}, from 0.5 by chance to 1): click a track "
-        "for its true neighbours."
-    )
+    st.page_link("training.py", label="Train a model", icon=":material/model_training:")
+    st.code(f"python -m core train --dataset {name} --models track2vec", language="bash")
 
 
 @st.fragment
-def _explore() -> None:
+def _explore(models: list[str]) -> None:
     with sentences():
-        chart, side = st.columns([7, 3], gap="medium")
-        with side:
-            search_box(
-                "Find a track",
-                "map_search",
-                _focus,
-                placeholder="Search by track or artist",
-                icon=":material/my_location:",
-            )
-        with chart:
-            _chart()
-        with side:
-            _side()
+        version = session.version()
+        cards = {MapName(card.model, card.method): card for card in session.maps(version)}
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            name = _which(models, list(cards))
+            if name in cards:
+                colour = _colour(version, name)
+                beside = _beside(name, list(cards))
+                points = _points(cards[name])
+        if name not in cards:
+            _not_laid_out(name)
+            return
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+            mouse, joined = _mouse(), _trajectory()
+        look = Look(colour, points, mouse, is_dark(), beside is not None)
+        marks = Marks(session.seeds().ids, answers.continued(), map_side.focus(), joined)
+        _charts(version, name, beside, look, marks, cards)
 
 
-# --- the chart ---
+# --- what is set ---
 
 
-def _chart() -> None:
-    version = session.version()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        colour = st.selectbox(
-            "Colour", _colours(version), key="map_colour", format_func=_colour_label, width=220
-        )
-        mouse = st.segmented_control(
-            "Pick by",
-            MOUSE,
-            default="pan",
-            key="map_mouse",
-            format_func=MOUSE.__getitem__,
-            required=True,
-        )
-    figure = _figure(
-        version,
-        colour,
-        mouse or "pan",
-        st.context.theme.type == "dark",
-        session.seeds().ids,
-        session.continued(),
-        _found(),
+def _which(models: list[str], stored: list[MapName]) -> MapName:
+    """The map that is asked for, laid out or not."""
+    first = next((name.model for name in stored if name.model in models), models[0])
+    asked: Choice[str] = Choice("map.model", first, one_of(MAPPED, str))
+    _settle(asked, models, "The model {} is not trained on this dataset.")
+    model = view.widget(
+        st.selectbox,
+        "Model",
+        asked,
+        options=models,
+        format_func=session.model_label,
+        width=WIDTH,
+        help="Whose vectors are laid out: every trained model that has some.",
     )
-    config = chart_config(f"map-{version.name}", zoom_by_wheel=True)
-    config["modeBarButtonsToRemove"] += ["pan2d", "lasso2d", "select2d"]  # see `MOUSE`
-    st.plotly_chart(
-        figure,
-        key="map",
-        on_select=_select,
-        config=config,
-        alt=f"Map of tracks, coloured by {_colour_label(colour).lower()}; the list beside it "
-        "names what is picked.",
+    there = [name.method for name in stored if name.model == model]
+    by: Choice[str] = Choice("map.method", (there or METHODS)[0], one_of(METHODS, str))
+    method = view.widget(
+        st.selectbox,
+        "Laid out by",
+        by,
+        options=METHODS,
+        format_func=lambda method: (
+            METHOD_LABELS[method] + ("" if method in there else " (not yet)")
+        ),
+        width=WIDTH,
+    )
+    return MapName(model, method)
+
+
+def _beside(name: MapName, stored: list[MapName]) -> MapName | None:
+    """The map to compare with."""
+    others = {str(other): other for other in stored if other != name}
+    _settle(COMPARE, [ALONE, *others, str(name)], "There is no map {} here to compare with.")
+    chosen = view.widget(
+        st.selectbox,
+        "Compare with",
+        COMPARE,
+        options=[ALONE, *others],
+        format_func=lambda text: _label(others[text]) if text else "nothing",
+        width=WIDTH,
+        disabled=not others,
+        help="Another map beside this one; what is drawn around on either is marked on both.",
+    )
+    return others.get(chosen)
+
+
+def _colour(version: Version, name: MapName) -> str:
+    known = colours(version, name)
+    choice: Choice[str] = Choice("map.colour", known[0], one_of(COLOURS, str))
+    _settle(choice, known, "There is no {} to colour this map by.")
+    return view.widget(
+        st.selectbox, "Colour", choice, options=known, format_func=colour_label, width=WIDTH
     )
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def _colours(version: Version) -> list[str]:
-    """What tracks can be coloured by here: what is known of some."""
-    opened = session.dataset(version)
-    known = [
-        name
-        for name in ("genre", "year", *AUDIO_FEATURES)
-        if opened.column(name).null_count < opened.n_tracks
-    ]
-    return sorted([*known, "playlists"], key=lambda name: name not in ("genre", "playlists"))
+def _points(card: MapCard) -> int:
+    """How many tracks are points: a browser draws and moves some ten thousand with ease."""
+    placed = card.placed or POINTS[-1]
+    sizes = [size for i, size in enumerate(POINTS) if i == 0 or POINTS[i - 1] < placed]
+    return view.widget(
+        st.selectbox,
+        "As points",
+        Choice("map.points", min(USUAL, sizes[-1]), one_of(POINTS, int)),
+        options=sizes,
+        format_func=lambda size: f"{size:,} tracks" if size < placed else f"all {placed:,} tracks",
+        width=WIDTH,
+        help="The most popular tracks are points; the long tail is drawn as density below them, "
+        "and is selected with them.",
+    )
 
 
-def _colour_label(name: str) -> str:
-    return "Popularity" if name == "playlists" else name.capitalize()
+def _mouse() -> Drag:
+    return view.widget(
+        st.segmented_control,
+        "Pick by",
+        PICK_BY,
+        options=tuple(MOUSE),
+        format_func=MOUSE.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+    )
 
 
-def _colour(opened: Dataset, name: str, n: int) -> Categories | Scale:
-    """Values of the first n tracks."""
-    if name == "playlists":
-        return Scale("Playlists that hold it", opened.counts[:n].astype(np.float32), log=True)
-    values = opened.column(name).slice(0, n)
-    if name == "genre":
-        return Categories("Genre", values.to_pylist())
-    if name in WORDS:
-        words = dict(enumerate(WORDS[name]))
-        return Categories(name.capitalize(), [words.get(value) for value in values.to_pylist()])
-    numbers = values.to_numpy(zero_copy_only=False).astype(np.float32)
-    return Scale(name.capitalize() + UNITS.get(name, ""), numbers)
+def _trajectory() -> bool:
+    """Whether the playlist is a line."""
+    return view.widget(
+        st.toggle,
+        "Playlist as a path",
+        TRAJECTORY,
+        disabled=session.is_blank(),
+        help="Joins your playlist in its order, then, dashed, what continues it.",
+    )
 
 
-@st.cache_resource(max_entries=24, show_spinner="Drawing the map")
-def _figure(
+def _settle(choice: Choice[str], options: list[str], sentence: str) -> None:
+    """Say that a link asks for what this dataset does not have, and drop it."""
+    asked = view.get(choice)
+    if asked not in options:
+        session.say(sentence.format(f"“{asked}”"))
+        view.put(choice, choice.default)
+
+
+def _label(name: MapName) -> str:
+    return f"{session.model_label(name.model)}, {METHOD_LABELS[name.method]}"
+
+
+# --- the charts ---
+
+
+def _charts(
     version: Version,
-    colour: str,
-    mouse: str,
-    dark: bool,
-    seeds: tuple[int, ...],
-    continuation: tuple[int, ...],
-    found: tuple[int, ...],
-) -> go.Figure:
-    shown = session.track_map(version)
-    assert shown is not None
-    n = len(shown.coordinates)
-    overlays: list[tuple[Kind, tuple[int, ...]]] = [
-        ("continuation", continuation),
-        ("seed", seeds),
-        ("highlight", found),
-    ]
-    figure = map_figure(
-        shown.coordinates,
-        _colour(session.dataset(version), colour, n),
-        names=session.names(version, np.arange(min(n, HOVER_TRACKS))),
-        labels=_genres(version) if colour == "genre" else (),
-        overlays=[
-            Overlay(kind, tracks, session.names(version, tracks))
-            for kind, tracks in overlays
-            if tracks
-        ],
-        dark=dark,
+    name: MapName,
+    beside: MapName | None,
+    look: Look,
+    marks: Marks,
+    cards: dict[MapName, MapCard],
+) -> None:
+    shown = [name] if beside is None else [name, beside]
+    chart, *more = st.columns([7, 3] if beside is None else 2, gap="medium")
+    for place, each in zip((chart, *more), shown, strict=False):
+        with place:
+            if beside is not None:
+                st.markdown(f"**{_label(each)}**")
+            _about(version, cards[each])
+            _chart(version, each, look, marks, "map" if each == name else "map_beside")
+    with more[0] if beside is None else st.container():
+        search_box(
+            "Find a track",
+            "map_search",
+            map_side.focus_on,
+            placeholder="Search by track or artist",
+            icon=":material/my_location:",
+        )
+        map_side.side(shown)
+
+
+def _about(version: Version, card: MapCard) -> None:
+    """How far to trust a map, and whether it is of the model as it is."""
+    label = session.model_label(card.model)
+    kept = ""
+    if card.kept is not None:
+        kept = f", {card.kept:.0%} of the {card.k} drawn nearest are its {card.k} nearest"
+    st.caption(
+        f"**Near here is not always near in {label}**: trustworthiness "
+        f"{card.trustworthiness:.2f}{kept}.",
+        help="Trustworthiness is 1 where all that is near on the map is near in the model, and 0.5 "
+        f"by chance; here {advice(card.trustworthiness)} {_placing(card)}",
     )
-    return figure.update_layout(dragmode=mouse)
+    trained = next(c.trained for c in session.cards(version) if c.model == card.model)
+    if card.made < trained:
+        st.caption(f":material/update: {label} was trained again since: lay this map out anew.")
+        _lay_out(MapName(card.model, card.method))
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def _genres(version: Version) -> list[Label]:
-    shown = session.track_map(version)
-    assert shown is not None
-    genres = session.dataset(version).column("genre").slice(0, len(shown.coordinates))
-    return cluster_labels(shown.coordinates, genres.to_pylist())
+def _placing(card: MapCard) -> str:
+    """Which tracks are on a map, and how they came there."""
+    if card.placed is None or card.laid_out is None:
+        return ""
+    placed = f"The {counted(card.placed, 'most popular track')} are on it"
+    if card.laid_out == card.placed:
+        return f"{placed}."
+    return (
+        f"{placed}: {METHOD_LABELS[card.method]} laid out {card.laid_out:,}, and each of "
+        "the others stands among those of them that it is nearest to in the model."
+    )
 
 
-def _found() -> tuple[int, ...]:
-    _, focus = _picked()
-    return () if focus is None else (focus,)
+def _chart(version: Version, name: MapName, look: Look, marks: Marks, key: str) -> None:
+    drawn = figure(version, name, look, marks, map_side.area())
+    config = chart_config(f"map-{version.name}-{name}", zoom_by_wheel=True)
+    config["modeBarButtonsToRemove"] += ["pan2d", "lasso2d", "select2d"]  # see `MOUSE`
+    _fit_to_phone(key, drawn.layout.meta["narrow"], len(drawn.layout.annotations))
+    with st.container(
+        key=f"{key}_frame", height=HEIGHT_BESIDE if look.beside else HEIGHT, border=False
+    ):
+        st.plotly_chart(
+            drawn,
+            key=(chart := f"{key}_{map_side.cleared()}"),
+            height="stretch",
+            on_select=lambda: _select(chart, name),
+            config=config,
+            alt=f"Map of tracks by {_label(name)}, coloured by {colour_label(look.colour).lower()};"
+            " the list beside it names what is picked.",
+        )
 
-
-# --- what is picked on it ---
-# The chart forgets its selection when it is drawn anew, so the session keeps it.
-
-
-def _select() -> None:
-    event = st.session_state["map"]["selection"]
-    tracks = [int(np.ravel(point["customdata"])[0]) for point in event["points"]]
-    if tracks and (event["box"] or event["lasso"]):
-        _, focus = _picked()  # as long as it is drawn, the chart keeps its selection
-        _pick(sorted(set(tracks)), focus)
-    elif tracks:
-        _pick(focus=tracks[-1])
-
-
-def _focus(track: int) -> None:
-    _pick(focus=track)
-
-
-def _pick(area: Sequence[int] = (), focus: int | None = None) -> None:
-    st.session_state.map_pick = {"of": session.version(), "area": [*area], "focus": focus}
-
-
-def _picked() -> tuple[list[int], int | None]:
-    """Tracks of the drawn area and the track in focus, of this very map."""
-    pick = st.session_state.get("map_pick")
-    if pick is None or pick["of"] != session.version():
-        return [], None
-    return pick["area"], pick["focus"]
-
-
-# --- beside the chart ---
-
-
-def _side() -> None:
-    area, focus = _picked()
-    if area:
-        _area(area)
-    elif focus is not None:
-        _neighbours(focus)
-    else:
+    lost = sum(not is_placed(opened(version, name).coordinates, track) for track in marks.seeds)
+    if lost:
         st.caption(
-            "Click a track for its true neighbours, or choose the lasso and draw around some to "
-            "add them to your playlist. Drag to move, scroll to zoom."
+            f"{counted(lost, 'track')} of your playlist not on this map: too few playlists hold "
+            f"{'it' if lost == 1 else 'them'}."
         )
 
 
-def _area(tracks: Sequence[int]) -> None:
-    """The selected tracks, the popular ones first, as their ids are."""
-    st.subheader(f"{len(tracks):,} selected", anchor=False)
-    listed = tracks[:LISTED]
-    _buttons("Add all" if len(listed) == len(tracks) else f"Add the {LISTED} most popular", listed)
-    _list("map_area", listed)
+def _fit_to_phone(key: str, narrow: int, texts: int) -> None:
+    """Less height, and only the texts that a phone has room for."""
+    wide = ",".join(
+        f".st-key-{key}_frame .annotation[data-index='{index}']" for index in range(narrow, texts)
+    )
+    st.html(
+        f"""<style>@media (max-width: {PHONE_PX}px) {{
+            [data-testid="stLayoutWrapper"]:has(> .st-key-{key}_frame) {{
+                height: {PHONE_HEIGHT}px; flex-basis: {PHONE_HEIGHT}px;
+            }}
+            {wide or ".none"} {{ display: none; }}
+        }}</style>"""
+    )
 
 
-def _neighbours(track: int) -> None:
-    version = session.version()
-    shown = session.track_map(version)
-    assert shown is not None
-    st.subheader(plain(session.names(version, [track])[0]), anchor=False)
-    if track >= len(shown.coordinates) or not np.isfinite(shown.coordinates[track]).all():
-        st.caption("Too few playlists hold it for a place on the map.")
-    _buttons("Add to playlist", [track])
-    model = session.recommender(version).models.get(shown.card.model)
-    if not isinstance(model, Track2Vec):
-        st.caption("The model of this map is not there any more: train it again.")
-        return
-    tracks, similarities = true_neighbours(model.vectors, track, NEIGHBOURS)
-    if not len(tracks):
-        st.caption(f"{model.label} knows no neighbours of it: too few playlists hold it.")
-        return
-    st.markdown(f"**Nearest in {model.label}**")
-    st.caption("By cosine of their vectors, wherever they are on the map.")
-    _list("map_neighbours", tracks.tolist(), similarities)
+def _select(key: str, name: MapName) -> None:
+    event = st.session_state[key]["selection"]
+    shapes = [*event["lasso"], *event["box"]]
+    if shapes:
+        map_side.select(Outline.drawn(name, shapes[-1]))
+    elif event["points"]:
+        map_side.focus_on(int(event["points"][-1]["customdata"][0]))
 
 
-def _buttons(label: str, tracks: Sequence[int]) -> None:
-    with st.container(horizontal=True, gap="xsmall"):
+# --- maps that are not there ---
+
+
+def _not_laid_out(name: MapName) -> None:
+    st.info(
+        f"{METHOD_LABELS[name.method]} has not laid out {session.model_label(name.model)} on this "
+        "dataset yet. It takes some seconds to a minute.",
+        icon=":material/scatter_plot:",
+    )
+    _lay_out(name)
+
+
+def _lay_out(name: MapName) -> None:
+    """A way to have a map laid out."""
+    dataset = session.version().name
+    argv = ["map", "--dataset", dataset, "--model", name.model, "--method", name.method]
+    if public():
+        st.caption(
+            "This host is open to everyone, so no maps are laid out here; on your own machine:"
+        )
+    else:
         st.button(
-            label,
+            "Lay out this map",
+            key=f"lay_out_{name}",
             type="primary",
-            icon=ADD,
-            on_click=_add,
-            args=(tracks,),
-            disabled=set(tracks) <= set(session.seeds().ids),
+            icon=":material/draw:",
+            on_click=_start,
+            args=(f"Lay out {_label(name)}", argv),
+            disabled=jobs.running() is not None,
         )
-        st.button("Clear", on_click=_pick)
+    st.code(f"python -m core {' '.join(argv)}", language="bash")
 
 
-def _list(key: str, tracks: Sequence[int], similarities: np.ndarray | None = None) -> None:
-    version = session.version()
-    taken = set(session.seeds().ids)
-    frame = pd.DataFrame(
-        {
-            "Track": session.names(version, tracks),
-            "add": [ADDED if track in taken else ADD for track in tracks],
-        }
-    )
-    if similarities is not None:
-        frame.insert(1, "Cosine", similarities)
-    uris = session.dataset(version).values("uri", tracks)
-    st.dataframe(
-        frame,
-        key=key,
-        hide_index=True,
-        height=min(len(tracks) + 1, 14) * 35 + 2,
-        alt="Tracks",
-        column_config={
-            "Track": st.column_config.TextColumn(width=190),
-            "Cosine": st.column_config.NumberColumn(width=60, format="%.2f"),
-            "add": row_button(
-                f"{key}_add", {ADD: _add_uri, ADDED: _add_uri}, uris, "Add to your playlist"
-            ),
-        },
-    )
-
-
-def _add(tracks: Sequence[int]) -> None:
-    add_tracks(tracks)
-    st.rerun()
-
-
-def _add_uri(uri: str) -> None:
-    session.add_seeds([uri])
-    st.rerun()
+def _start(label: str, argv: list[str]) -> None:
+    jobs.start(label, argv)
+    st.rerun()  # the whole page: the panel is outside the fragment
 
 
 page()

@@ -1,153 +1,137 @@
-"""How popularity is spread over tracks, and where the playlist and its continuation fall."""
+"""How popularity is spread over tracks and artists, and where the playlist falls; a page."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import streamlit as st
 
 from core.explore.figures import (
-    Kind,
-    Mark,
     ccdf_figure,
     chart_config,
+    lorenz_figure,
     playlist_length_figure,
     rank_frequency_figure,
 )
-from core.explore.power_law import (
-    Comparison,
-    Curve,
-    Histogram,
-    NoFit,
-    PowerLawFit,
-    ccdf,
-    fit_power_law,
-    length_histogram,
-    rank_frequency,
-)
-from pages import session
+from core.explore.goodness import Goodness
+from core.explore.power_law import PowerLawFit
+from pages import answers, lean, power_law, session, view
+from pages.holders import OF, PLURALS, Holders, holders, lengths, marks
+from pages.screens import is_dark
 from pages.session import Version
-from pages.widgets import plain, sentences
+from pages.widgets import counted, sentences
 
 
 def page() -> None:
     st.title("Popularity", anchor=False)
     with sentences():
         version = session.version()
-        counts = session.dataset(version).manifest["counts"]
-        st.caption(
-            f"How {counts['entries']:,} entries of {counts['playlists']:,} playlists are spread "
-            f"over {counts['tracks']:,} tracks."
+        kind = view.widget(
+            st.segmented_control,
+            "Whose popularity",
+            OF,
+            options=list(PLURALS),
+            format_func=PLURALS.__getitem__,
+            label_visibility="collapsed",
+            required=True,
         )
-        marks = [*_marks("continuation", session.continued()), *_marks("seed", session.seeds().ids)]
-        if not marks:
-            st.caption("Start a playlist, and its tracks are marked on the curves.")
+        manifest = session.dataset(version).manifest["counts"]
+        st.caption(
+            f"How {counted(manifest['playlists'], 'playlist')} share their "
+            f"{manifest['entries']:,} entries among {counted(manifest[f'{kind}s'], kind)}. "
+            + ("An artist counts once in a playlist." if kind == "artist" else "")
+        )
         with st.skeleton(height=420):
-            fit = _fit(version)
-        _curves(version, fit, marks)
-        _verdict(fit)
-        _lengths(version)
+            found = holders(version, kind)
+        good = power_law.known(version, found)
+        _headline(found, good)
+        _curves(version, found)
+        undone = power_law.verdict(version, found, good)
+        left, right = st.columns(2, gap="medium")
+        with left:
+            _inequality(version, found)
+        with right:
+            _lengths(version)
+        lean.show(version)
+        if undone:  # last, so that nothing waits for it
+            undone()
 
 
-def _marks(kind: Kind, tracks: Sequence[int]) -> list[Mark]:
-    """Where tracks fall; those in no playlist have no place on a log axis."""
-    version = session.version()
-    ids = np.array(tracks, np.int64)
-    counts = session.dataset(version).counts[ids].tolist()
-    ranks = session.standing(version).ranks(ids).tolist()
-    return [
-        Mark(kind, name, rank, count)
-        for name, rank, count in zip(session.names(version, ids), ranks, counts, strict=True)
-        if count
+def _headline(found: Holders, good: Goodness | None) -> None:
+    """The page in four figures."""
+    fit = found.fit
+    with st.container(horizontal=True, gap="medium", key="headline"):
+        _metric("Gini coefficient", f"{found.gini:.2f}", "0 equal, 1 one has all")
+        _metric(f"The top 1 % of {found.noun}s", f"{found.top:.0%}", "of all entries")
+        if isinstance(fit, PowerLawFit):
+            between = (
+                f"95 %: {good.low:.2f} to {good.high:.2f}"
+                if good
+                else f"± {fit.standard_error:.2f}"
+            )
+            _metric("Exponent of the tail", f"{fit.exponent:.2f}", between)
+            if good:
+                answer = "Possible" if good.plausible else "Ruled out"
+                _metric("A power law?", answer, power_law.in_figures(good))
+            else:
+                _metric("A power law?", "…", "drawing samples")
+        else:
+            _metric("A power law?", "No fit", "see below")
+
+
+def _metric(label: str, value: str, about: str) -> None:
+    st.metric(label, value, about, delta_color="off", delta_arrow="off")
+
+
+def _curves(version: Version, found: Holders) -> None:
+    marked = [
+        *marks(version, found, "continuation", answers.continued()),
+        *marks(version, found, "seed", session.seeds().ids),
     ]
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _fit(version: Version) -> PowerLawFit | NoFit:
-    return fit_power_law(session.dataset(version).counts)
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _shapes(version: Version) -> tuple[Curve, Curve, Histogram, float]:
-    """Rank-frequency, tail, playlist lengths and the median of these."""
-    opened = session.dataset(version)
-    lengths = opened.playlists.lengths
-    median = float(np.median(lengths))
-    return (
-        rank_frequency(opened.counts),
-        ccdf(opened.counts),
-        length_histogram(lengths),
-        median,
-    )
-
-
-def _curves(version: Version, fit: PowerLawFit | NoFit, marks: Sequence[Mark]) -> None:
-    by_rank, by_share, _, _ = _shapes(version)
-    drawn = fit if isinstance(fit, PowerLawFit) else None
-    dark = st.context.theme.type == "dark"
+    if not marked:
+        st.caption(f"Start a playlist, and its {found.noun}s are marked on the curves.")
+    drawn = found.fit if isinstance(found.fit, PowerLawFit) else None
     ranks, tail = st.columns(2, gap="medium")
     with ranks:
         st.subheader("By rank", anchor=False)
         st.plotly_chart(
-            rank_frequency_figure(by_rank, marks, dark=dark),
+            rank_frequency_figure(found.by_rank, marked, noun=found.noun, dark=is_dark()),
             key="ranks",
-            config=chart_config(f"ranks-{version.name}"),
-            alt="Playlists that hold a track by the track's popularity rank, both on log axes.",
+            config=chart_config(f"ranks-{found.noun}s-{version.name}"),
+            alt=f"Playlists that hold each {found.noun} by its popularity rank, both on log axes.",
         )
     with tail:
         st.subheader("By share", anchor=False)
         st.plotly_chart(
-            ccdf_figure(by_share, drawn, marks, dark=dark),
+            ccdf_figure(found.by_share, drawn, marked, noun=found.noun, dark=is_dark()),
             key="tail",
-            config=chart_config(f"tail-{version.name}"),
-            alt="Share of tracks in at least so many playlists, both on log axes, "
+            config=chart_config(f"tail-{found.noun}s-{version.name}"),
+            alt=f"Share of {found.noun}s in at least so many playlists, both on log axes, "
             + ("with the fitted power law." if drawn else "without a fit."),
         )
 
 
-def _verdict(fit: PowerLawFit | NoFit) -> None:
-    """The fit in numbers and in words, or why there is none."""
-    st.subheader("Is it a power law?", anchor=False)
-    if isinstance(fit, NoFit):
-        st.info(plain(fit.reason), icon=":material/show_chart:")
-        return
-    with st.container(horizontal=True, gap="medium"):
-        st.metric("Exponent", f"{fit.exponent:.2f} ± {fit.standard_error:.2f}", width="content")
-        st.metric("x_min (playlists)", f"{fit.x_min:,}", width="content")
-        st.metric("Tracks in the tail", f"{fit.n_tail:,} of {fit.n_values:,}", width="content")
-        st.metric(
-            "Kolmogorov-Smirnov distance",
-            f"{fit.distance:.3f}",
-            help="Largest gap between the fitted and the observed share; 0 is a perfect fit.",
-            width="content",
-        )
-    for comparison in fit.comparisons:
-        st.write(plain(_in_words(comparison)))
+def _inequality(version: Version, found: Holders) -> None:
+    st.subheader("How unequal is it?", anchor=False)
     st.caption(
-        "Maximum likelihood after Clauset, Shalizi and Newman (2009), with the powerlaw package. "
-        "The tail begins at x_min, from which on the law fits best."
+        f"The Gini coefficient, {found.gini:.2f}, is the shaded area over that of the triangle "
+        "below equal shares."
+    )
+    st.plotly_chart(
+        lorenz_figure(found.lorenz, noun=found.noun, dark=is_dark()),
+        key="lorenz",
+        config=chart_config(f"lorenz-{found.noun}s-{version.name}"),
+        alt=f"Lorenz curve: the share of entries that the least popular {found.noun}s hold. "
+        f"The Gini coefficient is {found.gini:.2f}; the top 1 % hold {found.top:.0%}.",
     )
 
 
-def _in_words(comparison: Comparison) -> str:
-    other = comparison.alternative.replace("_", " ")
-    if comparison.ratio is None or comparison.p_value is None:
-        return f"A {other} could not be fitted to the tail, so there is nothing to compare with."
-    figures = f"(likelihood ratio {comparison.ratio:+.1f}, p = {comparison.p_value:.2g})"
-    if comparison.favours is None:
-        return f"A {other} fits the tail about as well: these data cannot tell {figures}."
-    if comparison.favours == "power_law":
-        return f"Yes, as far as these data tell: it fits better than a {other} {figures}."
-    return f"Rather not: a {other} fits the tail better {figures}. The exponent only describes it."
-
-
 def _lengths(version: Version) -> None:
-    _, _, histogram, median = _shapes(version)
-    st.subheader("Playlist lengths", anchor=False)
+    histogram, median = lengths(version)
+    st.subheader("How long are playlists?", anchor=False)
+    st.caption(f"Half of them hold {median:,.0f} tracks or more.")
     st.plotly_chart(
-        playlist_length_figure(histogram, median, dark=st.context.theme.type == "dark"),
+        playlist_length_figure(histogram, median, dark=is_dark()),
         key="lengths",
         config=chart_config(f"lengths-{version.name}"),
-        alt="Playlists by number of tracks, on a log axis, with the median marked.",
+        alt=f"Playlists by number of tracks, on a log axis, with the median, {median:,.0f}, "
+        "marked.",
     )
 
 

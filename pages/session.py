@@ -6,12 +6,14 @@ back on a cold server. Data and models are shared by all sessions, read-only, by
 functions below; their first argument is the `Version` of the dataset, which changes with its files.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
 
 from core.dataset.dataset import Dataset
@@ -22,133 +24,20 @@ from core.errors import SegueError
 from core.evaluation.dials import DialReport
 from core.explore.examples import Example, examples
 from core.explore.standing import Standing
-from core.ordering import Dials
 from core.ranking.ranker import LABEL, RANKER, SOURCE
-from core.recommender import FUSION, Continuation, Recommender
+from core.recommender import FUSION, Recommender
 from core.retrieval import MODELS
 from core.training.evaluate import stored_dials
-from core.training.maps import TrackMap, load_map
+from core.training.maps import MapCard, TrackMap, load_map
+from core.training.maps import maps as stored_maps
+from core.training.shelf import answers as answers_of
 from core.training.train import Card, load_recommender
 from core.training.train import cards as cards_of
 from core.workspace import Workspace
+from pages.request import DEFAULT, DIALS, MOST_SEEDS, Request, from_link, to_link
 
-SHORTEST, LONGEST = 5, 100
-"""Tracks of a continuation that the page offers."""
-PER_ARTIST = (1, 2, 3, 5, 0)
-"""Tracks of one artist, at most; 0 for any number."""
-POPULARITY = tuple(step / 4 for step in range(-4, 5))
-MOST_SEEDS = 500
-MOST_LETTERS = 200
-DEFAULT = ""
-"""The model of a request that names none: the ranker where it is trained, else the fusion."""
 FUSION_LABEL = "All models, fused"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a person asks for: all that a link carries.
-
-    Attributes
-    ----------
-    dataset, model : str
-        Names; `model` is one of the recommender's choices.
-    k : int
-        Length of the continuation.
-    per_artist : int
-        One of `PER_ARTIST`.
-    one_version, popularity
-        See `core.ordering.Dials`.
-    title : str
-        Of the playlist; empty for none.
-    seeds, dislikes : tuple of str
-        Uris, of this or another dataset, in order.
-    """
-
-    dataset: str = ""
-    model: str = DEFAULT
-    k: int = 20
-    per_artist: int = 0
-    one_version: bool = True
-    popularity: float = 0.0
-    title: str = ""
-    seeds: tuple[str, ...] = ()
-    dislikes: tuple[str, ...] = ()
-
-    @property
-    def dials(self) -> Dials:
-        return Dials(self.one_version, self.per_artist or None, self.popularity)
-
-
-# --- links ---
-
-_SPOTIFY = "spotify:track:"
-_SPOTIFY_ID = re.compile(r"[0-9A-Za-z]{22}")
-_FIELDS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
-    "dataset": ("dataset", str),
-    "model": ("model", str),
-    "k": ("k", lambda text: _one_of(int(text), range(SHORTEST, LONGEST + 1))),
-    "artist": ("per_artist", lambda text: _one_of(int(text), PER_ARTIST)),
-    "versions": ("one_version", lambda text: _one_of(text, ("all",)) != "all"),
-    "popularity": ("popularity", lambda text: _one_of(float(text), POPULARITY)),
-    "title": ("title", lambda text: text[:MOST_LETTERS]),
-}
-"""Field and reader of each of a link's single words; `seed` and `not` may be repeated."""
-
-
-def to_link(request: Request) -> dict[str, str | list[str]]:
-    """The words of a link that says this request: what differs from the defaults."""
-    link: dict[str, str | list[str]] = {}
-    for word, (field, _) in _FIELDS.items():
-        value = getattr(request, field)
-        if value != getattr(Request, field):
-            link[word] = "all" if field == "one_version" else str(value)
-    if request.seeds:
-        link["seed"] = [_shortened(uri) for uri in request.seeds]
-    if request.dislikes:
-        link["not"] = [_shortened(uri) for uri in request.dislikes]
-    return link
-
-
-def from_link(link: Mapping[str, Sequence[str]]) -> tuple[Request, list[str]]:
-    """The request a link says, and a sentence on each word that is not understood."""
-    found: dict[str, Any] = {}
-    problems = []
-    for word, (field, read) in _FIELDS.items():
-        for text in link.get(word, ())[-1:]:
-            try:
-                found[field] = read(text)
-            except ValueError:
-                problems.append(f"The link says {word}={text}, which is no choice here.")
-    for word, field in (("seed", "seeds"), ("not", "dislikes")):
-        uris = tuple(dict.fromkeys(_lengthened(text) for text in link.get(word, ()) if text))
-        found[field] = uris[:MOST_SEEDS]
-        if len(uris) > MOST_SEEDS:
-            problems.append(f"The link lists {len(uris)} tracks; the first {MOST_SEEDS} are used.")
-    return Request(**found), problems
-
-
-def _one_of(value: Any, choices: Any) -> Any:
-    if value not in choices:
-        raise ValueError(value)
-    return value
-
-
-def _shortened(uri: str) -> str:
-    """A Spotify track by its id alone; links are long enough."""
-    return uri.removeprefix(_SPOTIFY) if _is_spotify(uri) else uri
-
-
-def _lengthened(text: str) -> str:
-    return _SPOTIFY + text if _SPOTIFY_ID.fullmatch(text) else text
-
-
-def _is_spotify(uri: str) -> bool:
-    return uri.startswith(_SPOTIFY) and bool(_SPOTIFY_ID.fullmatch(uri[len(_SPOTIFY) :]))
-
-
-def spotify_id(uri: str) -> str | None:
-    """The id of a real Spotify track, None for any other uri."""
-    return uri.removeprefix(_SPOTIFY) if _is_spotify(uri) else None
+MOST_UNDO = 30
 
 
 # --- the request of this session ---
@@ -160,29 +49,34 @@ def start() -> None:
         words = st.query_params
         request, problems = from_link({word: words.get_all(word) for word in words})
         st.session_state.request, st.session_state.problems = request, problems
+        st.session_state.history = []
+        st.session_state.view = {word: words[word] for word in words if "." in word}
     asked, names = request_now().dataset, Workspace().names()
     if asked not in names:
         if asked and names:
-            _say(f"There is no dataset “{asked}” here; this is “{names[0]}”.")
-        _replace(dataset=names[0] if names else "")
-    st.session_state.version = version_of(request_now().dataset) if names else None
+            say(f"There is no dataset “{asked}” here; this is “{names[0]}”.")
+        settle(dataset=names[0] if names else "")
+    try:
+        st.session_state.version = version_of(request_now().dataset) if names else None
+    except SegueError:  # another session has just deleted it
+        start()
 
 
 def settle_model() -> None:
     """Let the default answer where the model that is asked for is not trained."""
     request = request_now()
     if request.model not in choices(version()):
-        if request.model not in (FUSION, RANKER):
-            _say(
+        if request.model not in (FUSION, RANKER, *answers(version())):
+            say(
                 f"No model “{request.model}” is trained on “{request.dataset}”; "
                 f"{default_label(version())} answers."
             )
-        _replace(model=DEFAULT)
+        settle(model=DEFAULT)
 
 
 def write_link() -> None:
-    """Write the request into the page's address."""
-    link = to_link(request_now())
+    """Write the request and the pages' choices into the page's address."""
+    link = link_now()
     words = st.query_params
     if {word: words.get_all(word) for word in words} != {
         word: [value] if isinstance(value, str) else value for word, value in link.items()
@@ -190,14 +84,24 @@ def write_link() -> None:
         words.from_dict(link)
 
 
+def link_now() -> dict[str, str | list[str]]:
+    """The words of a link that brings all of this back; see `to_link` and `pages.view`."""
+    return to_link(request_now()) | view_words()
+
+
+def view_words() -> dict[str, str]:
+    """What is chosen on single pages, by its word in the link; see `pages.view`."""
+    return st.session_state.view
+
+
 def request_now() -> Request:
     return st.session_state.request
 
 
 def is_blank() -> bool:
-    """Whether nothing is asked yet."""
+    """Whether nothing is asked: no title, and no track that is not muted."""
     request = request_now()
-    return not (request.seeds or request.title.strip())
+    return not (request.heard or request.title.strip())
 
 
 def problems() -> list[str]:
@@ -205,17 +109,22 @@ def problems() -> list[str]:
     return st.session_state.problems
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Tell on the page of something that was asked in vain."""
     st.session_state.problems = [*st.session_state.problems, sentence]
 
 
-def _replace(**fields: Any) -> None:
+def settle(**fields: Any) -> None:
+    """Replace fields of the request that cannot be answered; not a person's doing, nor undone."""
     st.session_state.request = replace(request_now(), **fields)
 
 
 def change(**fields: Any) -> None:
-    """Replace fields of the request; for callbacks."""
-    _replace(**fields)
+    """Replace fields of the request, which can be undone; for callbacks."""
+    before = request_now()
+    settle(**fields)
+    if request_now() != before:
+        st.session_state.history = [*st.session_state.history, before][-MOST_UNDO:]
     st.session_state.problems = []
 
 
@@ -224,37 +133,111 @@ def turn(field: str, key: str) -> None:
     change(**{field: st.session_state[key]})
 
 
+def before() -> Request | None:
+    """The request before the last change, None where there was none in this dataset.
+
+    For a link that mutes tracks it is the same with all of them heard: what the muting changed.
+    """
+    now = request_now()
+    if st.session_state.history:
+        last: Request = st.session_state.history[-1]
+        return last if last.dataset == now.dataset else None
+    return replace(now, muted=()) if now.muted else None
+
+
+def undo() -> None:
+    """Return to the request before the last change."""
+    if last := before():
+        st.session_state.request, st.session_state.problems = last, []
+        st.session_state.history = st.session_state.history[:-1]
+
+
+def turned(fields: Sequence[str] = DIALS) -> list[str]:
+    """Those of these fields of the request that are not as by default."""
+    request = request_now()
+    return [field for field in fields if getattr(request, field) != getattr(Request, field)]
+
+
+def reset_dials() -> None:
+    change(**{field: getattr(Request, field) for field in DIALS})
+
+
 def add_seeds(uris: Sequence[str]) -> None:
     """Append tracks to the playlist, each once; what was disliked is liked again."""
     request = request_now()
     seeds = tuple(dict.fromkeys([*request.seeds, *uris]))[:MOST_SEEDS]
-    dislikes = tuple(uri for uri in request.dislikes if uri not in seeds)
-    change(seeds=seeds, dislikes=dislikes)
+    change(
+        seeds=seeds,
+        likes=_without(request.likes, seeds),
+        dislikes=_without(request.dislikes, seeds),
+    )
 
 
 def remove_seeds(uris: Sequence[str]) -> None:
-    change(seeds=tuple(uri for uri in request_now().seeds if uri not in uris))
+    request = request_now()
+    change(seeds=_without(request.seeds, uris), muted=_without(request.muted, uris))
 
 
 def clear_seeds() -> None:
-    change(seeds=(), dislikes=())
+    change(seeds=(), muted=(), likes=(), dislikes=(), shares=())
 
 
-def move_seed(uri: str, by: int) -> None:
-    """Move a track of the playlist up (by -1) or down (by 1)."""
+def move_seeds(uris: Sequence[str], by: int) -> None:
+    """Move tracks of the playlist up (by -1) or down (by 1), each past one that stays."""
     seeds = list(request_now().seeds)
-    at = seeds.index(uri)
-    to = min(max(at + by, 0), len(seeds) - 1)
-    seeds.insert(to, seeds.pop(at))
+    order = [uri for uri in seeds if uri in uris][::-by]
+    for uri in order:
+        at = seeds.index(uri)
+        to = min(max(at + by, 0), len(seeds) - 1)
+        if seeds[to] not in uris:
+            seeds.insert(to, seeds.pop(at))
     change(seeds=tuple(seeds))
 
 
+def mute(uris: Sequence[str]) -> None:
+    """Leave tracks in the playlist and ask without them."""
+    change(muted=_with(request_now().muted, uris))
+
+
+def unmute(uris: Sequence[str]) -> None:
+    change(muted=_without(request_now().muted, uris))
+
+
+def like(uri: str) -> None:
+    """Steer towards a track without adding it."""
+    request = request_now()
+    change(likes=_with(request.likes, [uri]), dislikes=_without(request.dislikes, [uri]))
+
+
+def unlike(uri: str) -> None:
+    change(likes=_without(request_now().likes, [uri]))
+
+
 def dislike(uri: str) -> None:
-    change(dislikes=tuple(dict.fromkeys([*request_now().dislikes, uri])))
+    """Steer away from a track, and never show it."""
+    request = request_now()
+    change(dislikes=_with(request.dislikes, [uri]), likes=_without(request.likes, [uri]))
 
 
-def forget_dislikes() -> None:
-    change(dislikes=())
+def allow(uri: str) -> None:
+    change(dislikes=_without(request_now().dislikes, [uri]))
+
+
+def block(artist: str) -> None:
+    """Show no track of an artist, given by uri."""
+    change(blocked=_with(request_now().blocked, [artist]))
+
+
+def unblock(artist: str) -> None:
+    change(blocked=_without(request_now().blocked, [artist]))
+
+
+def _with(uris: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*uris, *more]))[:MOST_SEEDS]
+
+
+def _without(uris: Sequence[str], gone: Sequence[str]) -> tuple[str, ...]:
+    return tuple(uri for uri in uris if uri not in gone)
 
 
 # --- data and models, shared by all sessions ---
@@ -286,8 +269,17 @@ def version_of(name: str) -> Version:
     """A dataset by name; its stamp changes when it is imported, joined, trained or measured."""
     folder = Workspace().path(name)
     files = [folder / "manifest.json", folder / "map" / "card.json", folder / "dials.json"]
-    files += sorted(folder.glob("models/*/card.json"))
-    return Version(name, "-".join(str(f.stat().st_mtime_ns) for f in files if f.exists()))
+    files += [folder / "default.json", folder / "leaderboard.json"]
+    files += sorted([*folder.glob("models/*/card.json"), *folder.glob("maps/*/card.json")])
+    return Version(name, "-".join(map(_written, files)))
+
+
+def _written(file: Path) -> str:
+    """When a file was last written; empty where there is none, or none any more."""
+    try:
+        return str(file.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return ""
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the dataset")
@@ -307,15 +299,19 @@ def has_ranker(version: Version) -> bool:
 
 
 def choices(version: Version) -> list[str]:
-    """Names that may answer: the default, the fusion where that is another, or each model."""
-    trained = [card.model for card in cards(version)]
-    fused = [FUSION] if RANKER in trained else []
-    return [DEFAULT, *fused, *(name for name in trained if name != RANKER)]
+    """Names that may answer: the default, and by name whatever else can."""
+    return [DEFAULT, *answers(version)[1:]]
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def answers(version: Version) -> list[str]:
+    """Names that may answer, what does by default first; none where no model is trained."""
+    return answers_of(dataset(version))
 
 
 def default_label(version: Version) -> str:
     """What a person calls the default answer."""
-    return LABEL if has_ranker(version) else FUSION_LABEL
+    return _named((answers(version) or [FUSION])[0])
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading models")
@@ -340,6 +336,12 @@ def search(version: Version, query: str, limit: int = 20) -> list[int]:
     return _search_index(version).tracks(query, limit)
 
 
+@st.cache_data(max_entries=128, show_spinner=False)
+def search_artists(version: Version, query: str, limit: int = 8) -> list[int]:
+    """Artist ids for what is typed, best first."""
+    return _search_index(version).artists(query, limit)
+
+
 @st.cache_resource(max_entries=4, show_spinner=False)
 def matcher(version: Version) -> Matcher:
     return Matcher(dataset(version))
@@ -356,9 +358,18 @@ def starts(version: Version) -> list[Example]:
     return examples(dataset(version))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def track_map(version: Version) -> TrackMap | None:
-    return load_map(dataset(version))
+@st.cache_data(max_entries=16, show_spinner=False)
+def maps(version: Version) -> list[MapCard]:
+    """Cards of the stored maps, the default first."""
+    return stored_maps(dataset(version))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def track_map(
+    version: Version, model: str | None = None, method: str | None = None
+) -> TrackMap | None:
+    """A stored map; see `core.training.maps.load_map`."""
+    return load_map(dataset(version), model, method)
 
 
 @dataclass(frozen=True)
@@ -370,60 +381,55 @@ class Known:
     missing: tuple[str, ...]
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@st.cache_data(max_entries=512, show_spinner=False)
 def known(version: Version, uris: tuple[str, ...]) -> Known:
-    ids = dataset(version).ids_of(uris).tolist()
-    pairs = [(track, uri) for track, uri in zip(ids, uris, strict=True) if track >= 0]
-    missing = tuple(uri for track, uri in zip(ids, uris, strict=True) if track < 0)
-    return Known(tuple(track for track, _ in pairs), tuple(uri for _, uri in pairs), missing)
+    """Tracks of a dataset by uri."""
+    return _known(uris, dataset(version).ids_of(uris).tolist())
 
 
-def seeds() -> Known:
-    """The playlist as the open dataset knows it."""
+@st.cache_data(max_entries=64, show_spinner=False)
+def known_artists(version: Version, uris: tuple[str, ...]) -> Known:
+    """Artists of a dataset by uri."""
+    found = pc.index_in(pa.array(uris, pa.string()), dataset(version).artists["uri"])
+    return _known(uris, found.fill_null(-1).to_pylist())
+
+
+@dataclass(frozen=True)
+class KnownYears:
+    """The first and the last year of release of a dataset, and its tracks of unknown year."""
+
+    first: int
+    last: int
+    unknown: int
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def years(version: Version) -> KnownYears | None:
+    """Years that its tracks are of; None where no year is known."""
+    year = dataset(version).year
+    known = ~np.isnan(year)
+    if not known.any():
+        return None
+    return KnownYears(int(year[known].min()), int(year[known].max()), int((~known).sum()))
+
+
+def _known(uris: tuple[str, ...], ids: list[int]) -> Known:
+    pairs = [(at, uri) for at, uri in zip(ids, uris, strict=True) if at >= 0]
+    missing = tuple(uri for at, uri in zip(ids, uris, strict=True) if at < 0)
+    return Known(tuple(at for at, _ in pairs), tuple(uri for _, uri in pairs), missing)
+
+
+def playlist() -> Known:
+    """The playlist as the open dataset knows it, muted tracks and all."""
     return known(version(), request_now().seeds)
 
 
-def continuation() -> Continuation:
-    """What plays next after the session's playlist.
-
-    Raises
-    ------
-    SegueError
-        If there is no dataset, or no model is trained on it.
-    """
-    now, request = version(), request_now()
-    barred = known(now, request.dislikes).ids
-    return _continuation(
-        now, seeds(), request.title, request.k, request.model, request.dials, barred
-    )
+def seeds() -> Known:
+    """The tracks of the playlist that take part, as the open dataset knows them: none is muted."""
+    return known(version(), request_now().heard)
 
 
-def continued() -> tuple[int, ...]:
-    """Tracks of the continuation; none while nothing is asked, or no model can answer."""
-    if is_blank() or not cards(version()):
-        return ()
-    return tuple(continuation().tracks.tolist())
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _continuation(
-    version: Version,
-    seeds: Known,
-    title: str,
-    k: int,
-    model: str,
-    dials: Dials,
-    dislikes: tuple[int, ...],
-) -> Continuation:
-    return recommender(version).continue_playlist(
-        seeds.ids,
-        title.strip() or None,
-        k,
-        model=model or None,
-        dials=dials,
-        dislikes=dislikes,
-        unknown=len(seeds.missing),
-    )
+# --- names ---
 
 
 def names(version: Version, tracks: Sequence[int] | np.ndarray) -> list[str]:
@@ -436,10 +442,41 @@ def names(version: Version, tracks: Sequence[int] | np.ndarray) -> list[str]:
     ]
 
 
+def titles(version: Version, tracks: Sequence[int] | np.ndarray) -> list[str]:
+    """Titles of tracks; the uri where one has none."""
+    opened = dataset(version)
+    columns = (opened.values(name, tracks) for name in ("title", "uri"))
+    return [title or uri for title, uri in zip(*columns, strict=True)]
+
+
+def track_labels(uris: tuple[str, ...]) -> dict[str, str]:
+    """What tracks are called, by uri; it says which of them the open dataset lacks."""
+    found = known(version(), uris)
+    return _labels(uris, found, names(version(), found.ids))
+
+
+def artist_labels(uris: tuple[str, ...]) -> dict[str, str]:
+    """What artists are called, by uri; it says which of them the open dataset lacks."""
+    found = known_artists(version(), uris)
+    artists = dataset(version()).artists["name"].take(pa.array(found.ids, pa.int64()))
+    return _labels(uris, found, artists.to_pylist())
+
+
+def _labels(uris: tuple[str, ...], found: Known, names: Sequence[str | None]) -> dict[str, str]:
+    named = dict(zip(found.uris, names, strict=True))
+    return {
+        uri: (named[uri] or uri) if uri in named else f"{uri} (not in this dataset)" for uri in uris
+    }
+
+
 def model_label(model: str) -> str:
     """What a person calls a model."""
     if model == DEFAULT:
         return default_label(version())
+    return _named(model)
+
+
+def _named(model: str) -> str:
     return {FUSION: FUSION_LABEL, RANKER: LABEL}.get(model) or MODELS[model].label
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import streamlit as st
 
+from core.jobs import public
 from core.workspace import REPOSITORY, Workspace
-from pages import session, widgets
+from pages import answers, dials, jobs, request, session, widgets
 
 STYLE = """<style>
     .stMainBlockContainer { padding-inline: clamp(1rem, 3vw, 3rem); max-width: 110rem; }
@@ -15,16 +16,21 @@ LOGO, ICON = REPOSITORY / "data" / "logo.svg", REPOSITORY / "data" / "icon.svg"
 PAGES = (
     st.Page("continuation.py", title="Continuation", icon=":material/queue_music:", default=True),
     st.Page("map.py", title="Map", icon=":material/scatter_plot:"),
+    st.Page("journey.py", title="Journey", icon=":material/route:"),
     st.Page("popularity.py", title="Popularity", icon=":material/show_chart:"),
-    st.Page("comparison.py", title="Leaderboard", icon=":material/leaderboard:"),
+    st.Page("comparison.py", title="Comparison", icon=":material/compare_arrows:"),
+    st.Page("training.py", title="Training", icon=":material/model_training:"),
     st.Page("library.py", title="Library", icon=":material/library_music:"),
 )
 
 
 def sidebar() -> None:
     """Dataset, model, dials: what every page answers to."""
-    names = Workspace().names()
     with st.sidebar, widgets.sentences():
+        jobs.badge()
+        if public():
+            st.caption("A public host: nothing is trained, imported or deleted here.")
+        names = Workspace().names()
         if not names:
             st.caption("No dataset yet.")
             return
@@ -35,6 +41,7 @@ def sidebar() -> None:
         if len(choices) == 1:
             st.caption("No model is trained on it yet.")
             return
+        answers.settle_moods()
         labels = {name: session.model_label(name) for name in choices}
         _dial(
             st.selectbox,
@@ -45,8 +52,9 @@ def sidebar() -> None:
             help="A ranker orders what all models propose, or their rankings are fused, or one "
             "model answers alone.",
         )
-        st.divider()
-        _dials()
+        with st.container(gap="xsmall"):
+            _dials()
+        _filters()
 
 
 def _about_dataset() -> None:
@@ -58,42 +66,88 @@ def _about_dataset() -> None:
     st.caption(f"{widgets.counted(playlists, 'playlist')}, {widgets.counted(tracks, 'track')}")
 
 
+# --- dials ---
+
+
 def _dials() -> None:
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        st.subheader("Dials", anchor=False, width="content")
+        if session.turned():
+            st.button(
+                "Reset dials",
+                type="tertiary",
+                icon=":material/restart_alt:",
+                on_click=session.reset_dials,
+            )
     _dial(
         st.slider,
         "Tracks to add",
         "k",
-        min_value=session.SHORTEST,
-        max_value=session.LONGEST,
+        min_value=request.SHORTEST,
+        max_value=request.LONGEST,
     )
-    _dial(
+    _measured_dial(
         st.select_slider,
-        "Deep cuts or hits",
-        "popularity",
-        options=session.POPULARITY,
-        format_func=_leaning,
-        help="Favours tracks that few playlists hold, or tracks that many do.",
+        "Familiar to adventurous",
+        "adventure",
+        options=request.ADVENTURE,
+        format_func=lambda dial: _leaning(dial, "familiar", "adventurous"),
+        help="Favours tracks near those of your playlist, or far from them.",
     )
-    _dial(
+    _measured_dial(
+        st.select_slider,
+        "Popular to deep cuts",
+        "popularity",
+        options=request.POPULARITY[::-1],
+        format_func=lambda dial: _leaning(dial, "deep cuts", "popular"),
+        help="Favours tracks that many playlists hold, or tracks that few do.",
+    )
+    _measured_dial(
+        st.select_slider,
+        "Variety",
+        "variety",
+        options=request.VARIETY,
+        format_func=lambda dial: f"{dial:.0%}" if dial else "as scored",
+        help="Makes each track unlike those before it.",
+    )
+    _measured_dial(
         st.segmented_control,
         "Tracks per artist, at most",
         "per_artist",
-        options=session.PER_ARTIST,
+        options=request.PER_ARTIST,
         format_func=lambda most: str(most) if most else "any",
         required=True,
     )
-    _dial(
+    _measured_dial(
         st.toggle,
         "One version of a song",
         "one_version",
         help="Shows one of original, remaster, live recording and radio edit, and none of a seed.",
     )
+    _measured_dial(
+        st.toggle,
+        "Smooth transitions",
+        "smooth",
+        help="Lets tempo, key and energy change little from track to track.",
+    )
 
 
-def _leaning(dial: float) -> str:
+def _leaning(dial: float, below: str, above: str) -> str:
     if not dial:
         return "as scored"
-    return f"{'hits' if dial > 0 else 'deep cuts'} {abs(dial):.0%}"
+    side = above if dial > 0 else below
+    return f"most {side}" if abs(dial) == 1 else f"more {side}"
+
+
+def _measured_dial(widget: Callable[..., Any], label: str, field: str, **options: Any) -> None:
+    """A dial that says, where it is turned, what that costs and gains."""
+    with st.container(gap="xxsmall"):
+        _dial(widget, label, field, **options)
+        if session.turned([field]):
+            said, how = dials.costs(field, getattr(session.request_now(), field))
+            st.caption(said, help=how or None)
 
 
 def _dial(widget: Callable[..., Any], label: str, field: str, **options: Any) -> None:
@@ -101,6 +155,62 @@ def _dial(widget: Callable[..., Any], label: str, field: str, **options: Any) ->
     key = f"dial_{field}"
     st.session_state[key] = getattr(session.request_now(), field)
     widget(label, key=key, on_change=session.turn, args=(field, key), **options)
+
+
+# --- filters ---
+
+
+def _filters() -> None:
+    on = len(session.turned(request.FILTERS))
+    with st.expander(f"Filters ({on} on)" if on else "Filters", key="filters", type="compact"):
+        _dial(
+            st.toggle,
+            "Explicit tracks",
+            "explicit",
+            help="Off hides tracks that are known to be explicit.",
+        )
+        _years()
+        _blocked()
+
+
+def _years() -> None:
+    """First and last year of release; the ends of the slider are open."""
+    known = session.years(session.version())
+    if known is None:
+        st.caption("No year of release is known here.")
+        return
+    first, last = session.request_now().years or (None, None)
+    low, high = min(known.first, first or known.first), max(known.last, last or known.last)
+    if low == high:
+        return
+
+    def turn() -> None:
+        first, last = st.session_state.dial_years
+        years = (None if first == low else first, None if last == high else last)
+        session.change(years=None if years == (None, None) else years)
+
+    st.session_state.dial_years = (first or low, last or high)
+    hidden = widgets.counted(known.unknown, "track")
+    st.slider(
+        "Years of release",
+        low,
+        high,
+        key="dial_years",
+        on_change=turn,
+        help=f"Narrowed, it also hides {hidden} of unknown year." if known.unknown else None,
+    )
+
+
+def _blocked() -> None:
+    widgets.artist_search(
+        "Blocked artists", "artist_search", session.block, placeholder="Search an artist to block"
+    )
+    widgets.chips(
+        session.artist_labels(session.request_now().blocked),
+        "blocked",
+        session.unblock,
+        "Show this artist again",
+    )
 
 
 def run() -> None:
@@ -111,10 +221,12 @@ def run() -> None:
     page = st.navigation(list(PAGES))
     sidebar()
     session.write_link()
-    for problem in session.problems():
-        st.warning(widgets.plain(problem), icon=":material/link_off:")
+    notices = st.container()
     with widgets.sentences():
         page.run()
+    with notices:
+        for problem in session.problems():
+            st.warning(widgets.plain(problem), icon=":material/link_off:")
 
 
 run()

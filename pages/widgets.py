@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import pyarrow as pa
 import streamlit as st
 
 from core.errors import SegueError
 from core.progress import Progress
 from pages import session
+from pages.request import spotify_id
 
 SEARCH_ROWS = 8
+CHIP_LETTERS = 40
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@])")
 
 
@@ -72,7 +75,7 @@ def no_model() -> None:
         "continued.",
         icon=":material/model_training:",
     )
-    st.page_link("library.py", label="Train models on the Library page")
+    st.page_link("training.py", label="Train models on the Training page")
 
 
 # --- search ---
@@ -104,17 +107,62 @@ def search_box(
     limit : int
         Results, at most.
     """
+    _search_box(
+        label,
+        key,
+        placeholder,
+        icon,
+        lambda query: session.search(session.version(), query, limit),
+        lambda found: session.names(session.version(), found),
+        on_pick,
+        taken,
+    )
+
+
+@st.fragment
+def artist_search(
+    label: str, key: str, on_pick: Callable[[str], None], *, placeholder: str
+) -> None:
+    """Search artists while typing; `on_pick` is called with the uri of the chosen one."""
+    now = session.version()
+    artists = session.dataset(now).artists
+
+    def column(name: str, found: Sequence[int]) -> list[str]:
+        return artists[name].take(pa.array(found, pa.int64())).to_pylist()
+
+    with sentences():
+        _search_box(
+            label,
+            key,
+            placeholder,
+            ":material/block:",
+            lambda query: session.search_artists(now, query, SEARCH_ROWS),
+            lambda found: column("name", found),
+            lambda artist: on_pick(column("uri", [artist])[0]),
+            session.known_artists(now, session.request_now().blocked).ids,
+        )
+
+
+def _search_box(
+    label: str,
+    key: str,
+    placeholder: str,
+    icon: str,
+    find: Callable[[str], list[int]],
+    named: Callable[[list[int]], list[str]],
+    on_pick: Callable[[int], None],
+    taken: Sequence[int],
+) -> None:
     query = st.text_input(label, key=key, type="search", live="250ms", placeholder=placeholder)
     if not query or not query.strip():
         return
-    now = session.version()
-    found = session.search(now, query, limit)
+    found = find(query)
     if not found:
         st.caption(f"Nothing here is called “{plain(query)}”.")
         return
     with st.container(gap=None, key=f"{key}_results"):
-        for place, (track, name) in enumerate(zip(found, session.names(now, found), strict=True)):
-            chosen = track in taken
+        for place, (at, name) in enumerate(zip(found, named(found), strict=True)):
+            chosen = at in taken
             st.button(
                 plain(name),
                 key=f"{key}_{place}",
@@ -123,12 +171,12 @@ def search_box(
                 disabled=chosen,
                 wrap=False,
                 on_click=_picked,
-                args=(on_pick, track),
+                args=(on_pick, at),
             )
 
 
-def _picked(on_pick: Callable[[int], None], track: int) -> None:
-    on_pick(track)
+def _picked(on_pick: Callable[[int], None], found: int) -> None:
+    on_pick(found)
     st.rerun()  # the whole page, also from within a fragment
 
 
@@ -141,12 +189,44 @@ def add_tracks(tracks: Sequence[int]) -> None:
     session.add_seeds(session.dataset(session.version()).values("uri", tracks))
 
 
+def chips(items: Mapping[str, str], key: str, on_remove: Callable[[str], None], hint: str) -> None:
+    """Names that a press removes, in a row that wraps.
+
+    Parameters
+    ----------
+    items : mapping of uri to name
+    key : str
+        Of the row.
+    on_remove : callable (uri)
+    hint : str
+        What a press does.
+    """
+    if not items:
+        return
+    with st.container(horizontal=True, gap="xsmall", key=key):
+        for uri, name in items.items():
+            st.button(
+                plain(shortened(name)),
+                key=f"{key}_{uri}",
+                icon=":material/close:",
+                icon_position="right",
+                help=hint,
+                on_click=on_remove,
+                args=(uri,),
+            )
+
+
+def shortened(name: str) -> str:
+    """A name cut to what fits on a chip."""
+    return name if len(name) <= CHIP_LETTERS else f"{name[: CHIP_LETTERS - 1].rstrip()}…"
+
+
 # --- one track ---
 
 
 def play_toggle(uri: str) -> bool:
     """Ask whether to play a track; only real Spotify tracks can be."""
-    track = session.spotify_id(uri)
+    track = spotify_id(uri)
     if track is None:
         st.caption("Nothing to play: this track is not on Spotify.")
         return False
@@ -155,7 +235,7 @@ def play_toggle(uri: str) -> bool:
 
 def player(uri: str) -> None:
     """Spotify's own player for one track."""
-    address = f"https://open.spotify.com/embed/track/{session.spotify_id(uri)}"
+    address = f"https://open.spotify.com/embed/track/{spotify_id(uri)}"
     st.iframe(address, height=80, alt="Spotify's player")
 
 

@@ -1,6 +1,8 @@
 """What every test may ask for: small datasets, real data where it is there, no silent skips."""
 
+import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +41,21 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get("SEGUE_NO_SKIP") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be skipped: {report.longrepr}"
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A copy of the folder that `make` fills, which is made once for all of pytest's processes."""
+    own = factory.getbasetemp()
+    together = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder, partial = together / f"made-{name}", together / f"making-{name}"
+    with (together / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            make(partial)
+            partial.rename(folder)
+    return shutil.copytree(folder, factory.mktemp(name) / name)
 
 
 MakeDataset = Callable[..., Dataset]

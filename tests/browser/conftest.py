@@ -17,13 +17,15 @@ import pytest
 
 from core.dataset.build import Provenance, build
 from core.dataset.dataset import Dataset
-from core.dataset.library import simulate_dataset
-from core.dataset.sources.base import batch_from_rows
+from core.dataset.library import import_dataset, simulate_dataset
+from core.dataset.sources.base import Batch, batch_from_rows
 from core.evaluation.challenge import split
 from core.evaluation.leaderboard import System, evaluate
 from core.retrieval import MODELS
-from core.training.train import train
+from core.training.maps import make_map
+from core.training.train import load_models, train
 from core.workspace import Workspace
+from tests.conftest import made_once
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -43,14 +45,30 @@ STARTING_S = 60
 _PROBE = re.compile(r"^/[^/]+/_stcore/(health|host-config)$")
 
 SIGNS = "**Bold** <b>x</b> [l](http://x.y) :red[z] $1$"
+JOURNEY_MODELS = ("popularity", "titles", "playlist_knn", "item_knn", "track2vec", "als")
+SMALL = {
+    "als": {"factors": 16, "iterations": 3},
+    "track2vec": {"vector_size": 24, "window": 5, "epochs": 2},
+}
 SPOTIFY_ID = "0RhGFlknkTRsaTHfQzNE"
 
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """ "little", simulated, and "real", whose tracks claim to be on Spotify; both trained."""
-    folder = tmp_path_factory.mktemp("workspace")
-    simulate_dataset(Workspace(folder), "little", playlists=300, tracks=1_000)
+
+    def make(folder: Path) -> None:
+        simulate_dataset(Workspace(folder), "little", playlists=300, tracks=1_000)
+        build([_claimed()], folder / "real", Provenance("real", "test"))
+        for name in ("little", "real"):
+            train(Dataset(folder / name), list(MODELS), "fast", map_method="pca")
+        _measure(Dataset(folder / "little"))
+
+    return made_once(tmp_path_factory, "workspace", make)
+
+
+def _claimed() -> Batch:
+    """Playlists of tracks that claim to be on Spotify."""
     entries = [
         {
             "playlist": playlist,
@@ -63,12 +81,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for position in range(6)
         for track in [(playlist + position) % 40]
     ]
-    batch = batch_from_rows([{"title": "=1+1"} for _ in range(40)], entries)
-    build([batch], folder / "real", Provenance("real", "test"))
-    for name in ("little", "real"):
-        train(Dataset(folder / name), list(MODELS), "fast", map_method="pca")
-    _measure(Dataset(folder / "little"))
-    return folder
+    return batch_from_rows([{"title": "=1+1"} for _ in range(40)], entries)
 
 
 def _measure(dataset: Dataset) -> None:
@@ -129,6 +142,21 @@ def _await_health(address: str, process: subprocess.Popen) -> None:
 def server(workspace: Path) -> Iterator[str]:
     """One warm server for all tests that need no cold one."""
     with serving(workspace) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def journeys_server(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A warm server with the shipped "demo" and the real "open", trained on a few models."""
+
+    def make(folder: Path) -> None:
+        playlists = shared_data / "open-playlists" / "open-playlists.zip"
+        import_dataset(Workspace(folder), "open", "mpd", [playlists])
+        dataset = Dataset(folder / "open")
+        train(dataset, JOURNEY_MODELS, "fast", map_method="pca", settings=SMALL)
+        make_map(dataset, "als", load_models(dataset)["als"].track_vectors(), "pca")
+
+    with serving(made_once(tmp_path_factory, "journeys", make)) as address:
         yield address
 
 

@@ -14,7 +14,7 @@ from core.explore.examples import examples
 from core.workspace import DEMO
 from tests.browser.conftest import CHROMIUM, FLAGS, REPOSITORY, SIZES, serving
 
-PAGES = ("continuation", "map", "popularity", "comparison", "library")
+PAGES = ("continuation", "map", "journey", "popularity", "comparison", "training", "library")
 THEMES = ("light", "dark")
 LOADED_MS = 60_000
 DRAWN_MS = 6_000

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.dataset.dataset import Dataset
 from core.retrieval import MODELS
 from core.training.train import train
+from tests.conftest import made_once
 
 SHELL = Path(__file__).resolve().parents[2] / "pages" / "shell.py"
 WITH_SIGNS = "**Bold** <b>x</b> [l](http://x.y) :red[z] $1$"
@@ -19,14 +20,16 @@ WITH_SIGNS = "**Bold** <b>x</b> [l](http://x.y) :red[z] $1$"
 @pytest.fixture(scope="session")
 def trained(planted: Dataset, make_dataset, tmp_path_factory) -> Path:
     """A workspace with "planted", trained and mapped, and the untrained "signs"."""
-    workspace = tmp_path_factory.mktemp("workspace")
-    shutil.copytree(planted.folder, workspace / "planted")
-    train(Dataset(workspace / "planted"), list(MODELS), "fast", map_method="pca")
-    signs = make_dataset(
-        [["x", "y"]], ["=1+1"], {"x": {"title": WITH_SIGNS, "artist": "_a_"}}, name="signs"
-    )
-    shutil.copytree(signs.folder, workspace / "signs")
-    return workspace
+
+    def make(workspace: Path) -> None:
+        shutil.copytree(planted.folder, workspace / "planted")
+        train(Dataset(workspace / "planted"), list(MODELS), "fast", map_method="pca")
+        signs = make_dataset(
+            [["x", "y"]], ["=1+1"], {"x": {"title": WITH_SIGNS, "artist": "_a_"}}, name="signs"
+        )
+        shutil.copytree(signs.folder, workspace / "signs")
+
+    return made_once(tmp_path_factory, "pages", make)
 
 
 @pytest.fixture

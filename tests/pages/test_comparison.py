@@ -1,367 +1,301 @@
-"""The leaderboard page on a board measured on planted styles."""
+"""Models side by side, and held-out playlists replayed, on planted styles."""
 
-import io
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from core.dataset.dataset import Dataset
-from core.evaluation.challenge import split
-from core.evaluation.dials import LABELS as DIAL_LABELS
-from core.evaluation.dials import SETTINGS, DialReport, DialRow
-from core.evaluation.leaderboard import Leaderboard, System, evaluate
-from core.evaluation.metrics import Figure
-from core.ranking.features import documented
-from core.ranking.ranker import RANKER, Ranker, Standing
-from core.ranking.routes import ROUTES
-from core.recommender import Recommender
+from core.evaluation.challenge import CATEGORIES, split
+from core.evaluation.leaderboard import System, measure_all
+from core.evaluation.replays import Replays, replays
 from core.retrieval import MODELS
-from core.training.train import load_models
-from pages.dials import to_csv
-from tests.pages.conftest import texts
+from core.training.train import load_recommender
+from tests.pages.conftest import link, texts
 
-SIGNS = "*Item* <b>kNN</b>"
-
-
-@pytest.fixture(scope="module")
-def board(planted) -> Leaderboard:
-    parts = split(planted, 60)
-    fitted = {
-        name: MODELS[name]().fit(parts.train)
-        for name in ("popularity", "item_knn", "playlist_knn", "titles")
-    }
-    labels = {name: model.label for name, model in fitted.items()} | {"item_knn": SIGNS}
-    seconds = {"popularity": 50.0, "item_knn": 2.5, "playlist_knn": 0.001, "titles": 0.5}
-    systems = [
-        System(
-            name,
-            labels[name],
-            model.recommend,
-            seconds[name],
-            200_000_000,
-            retrieves=True,
-            reads_titles=model.uses_titles,
-        )
-        for name, model in fitted.items()
-    ]
-    return evaluate(systems, parts.test, parts.train)
-
-
-@pytest.fixture
-def open_board(open_page, workspace, board):
-    """A function that opens the page in a view on a measured dataset."""
-
-    def open_board(view="Overall", **choices):
-        board.save(workspace / "planted" / "leaderboard.json")
-        at = open_page("comparison")
-        for key, value in {"board_view": view, **choices}.items():
-            at.session_state[key] = value
-        at.run()
-        assert not at.exception, at.exception
-        assert not at.error
-        return at
-
-    return open_board
+HIDE = {"comparison.part": "Hide and predict"}
+SEEDS = ["t:1-03", "t:1-07"]
+THREE = {"comparison.models": "als,item_knn,popularity"}
 
 
 def charts(at):
-    return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+    """The charts of a wide screen; each stands there a second time, for a phone."""
+    wide = [chart.proto for chart in at.get("plotly_chart") if not chart.key.endswith("_True")]
+    return [json.loads(chart.spec) for chart in wide]
 
 
-def test_it_says_what_was_measured_and_who_wins(open_board, board):
-    said = texts(open_board())
-    assert "Tracks of 60 real playlists of “planted” were hidden" in said
-    assert "fitted on the other 180" in said
-    best = board.rows[0]
-    value = f"{best.overall['r_precision'].value:.3f}".replace(".", "\\.")
-    assert value in said
-    assert "<b>" not in said.replace("\\<b\\>", "")
+def tables(at, column):
+    """The tables that have a column."""
+    return [frame.value for frame in at.dataframe if column in frame.value]
 
 
-def test_overall_is_sorted_by_the_metric_with_intervals(open_board, board):
-    at = open_board(board_metric="clicks")
-    table = at.dataframe[0].value
-    assert table["Clicks"].is_monotonic_increasing
-    assert " to " in table["95 % interval"][0]
-    (chart,) = charts(at)
-    assert chart["layout"]["yaxis"]["ticktext"][0] in {
-        row.label for row in board.rows if row.overall["clicks"].value == table["Clicks"][0]
-    }
-    assert "<b>" not in json.dumps(chart)
+# --- side by side ---
 
 
-def test_by_category_colours_the_best_and_draws_one_category(open_board, board):
-    at = open_board("By category", board_category="first 5")
-    table = at.dataframe[0].value
-    assert list(table.columns) == ["Model", "title", "t+1", "t+5", "5", "t+10", "10"]
-    titles = table.set_index("Model").loc["Titles"]
-    assert titles["title"] == pytest.approx(
-        next(r for r in board.rows if r.name == "titles")
-        .by_category["title only"]["r_precision"]
-        .value
-    )
-    assert "background-color" in at.dataframe[0].proto.arrow_data.styler.styles
-    assert len(charts(at)) == 1
-
-
-def test_titles_sets_readers_beside_the_others(open_board):
-    at = open_board("Titles")
-    alone, five, ten = charts(at)
-    assert alone["layout"]["yaxis"]["ticktext"][0] == "Titles"
-    assert len(set(alone["data"][0]["marker"]["color"])) == 2
-    assert five["layout"]["xaxis"]["title"]["text"] == "title + first 5 minus first 5"
-    assert ten["layout"]["xaxis"]["title"]["text"] == "title + first 10 minus first 10"
-    table = at.dataframe[0].value
-    assert list(table["Model"][table["Reads titles"]]) == ["Titles"]
-
-
-def test_titles_without_a_reader(open_board, board, workspace, open_page):
-    path = workspace / "planted" / "leaderboard.json"
-    stored = board.as_json()
-    stored["rows"] = [row | {"reads_titles": False} for row in stored["rows"]]
-    path.write_text(json.dumps(stored))
+def test_the_parts_are_in_the_link(open_page):
     at = open_page("comparison")
-    at.session_state["board_view"] = "Titles"
-    at.run()
-    assert "None of these models reads titles" in texts(at)
-
-
-def test_candidates_show_the_union_and_what_each_model_alone_adds(open_board, board):
-    at = open_board("Candidates", board_depth=200)
-    together = board.union.overall.together["recall@200"].value
-    assert f"{together:.1%}" in texts(at)
-    found, alone = charts(at)
-    assert found["layout"]["shapes"][0]["x0"] == pytest.approx(together)
-    assert len(alone["layout"]["yaxis"]["ticktext"]) == len(board.union.models)
-    table = at.dataframe[0].value
-    assert table["Model"][0] == "All together"
-    assert table["title"][0] == pytest.approx(
-        100 * board.union.by_category["title only"].together["recall@200"].value
-    )
-
-
-def test_candidates_of_one_model_have_no_union(board, workspace, open_page):
-    (workspace / "planted" / "leaderboard.json").write_text(
-        json.dumps(board.as_json() | {"union": None})
-    )
-    at = open_page("comparison")
-    at.session_state["board_view"] = "Candidates"
-    at.run()
-    assert "at least two" in texts(at)
-
-
-@pytest.mark.parametrize("cost", ["fit", "batch", "alone", "memory"])
-def test_cost_draws_every_model_for_both_screens(open_board, board, cost):
-    at = open_board("Cost", board_cost=cost)
-    assert [len(chart["data"][1]["customdata"]) for chart in charts(at)] == [len(board.rows)] * 2
-    table = at.dataframe[0].value.set_index("Model")
-    assert table.loc["Popularity", "Fit (s)"] == 50
-    assert table.loc["Popularity", "Peak memory of the fit (MB)"] == 200
-
-
-def test_a_dear_loser_is_named(open_board):
-    at = open_board()
-    (label,) = [expander.label for expander in at.expander]
-    assert "Popularity" in label
-    assert "cheaper" in label
-    assert "costs more: 50 s" in texts(at).replace("\\", "")
-
-
-@pytest.mark.parametrize("measure", ["coverage", "novelty", "gini", "popularity_lift"])
-def test_catalogue(open_board, measure):
-    at = open_board("Catalogue", board_spread=measure)
-    table = at.dataframe[0].value.set_index("Model")
-    assert table.shape[1] == 4
-    assert table.notna().all(axis=None)
-    assert len(charts(at)) == 1
-
-
-def test_the_whole_board_can_be_taken_along(open_board):
-    labels = [button.proto.label for button in open_board().get("download_button")]
-    assert labels == ["CSV", "JSON"]
-
-
-def test_nothing_measured_says_how_to_measure(open_page):
-    at = open_page("comparison")
+    assert at.title[0].value == "Comparison"
+    assert "Nothing is asked yet" in texts(at)
+    (part,) = [one for one in at.button_group if one.key == "comparison_part"]
+    part.set_value("Leaderboard").run()
     assert "Nothing is measured" in texts(at)
-    assert at.code[0].value == "python -m core evaluate --dataset planted"
-    assert not at.error
+    assert link(at)["comparison.part"] == ["Leaderboard"]
 
 
-def test_nothing_trained_says_how_to_train(open_page):
-    at = open_page("comparison", dataset="signs")
-    assert "that comes first" in texts(at)
-    (page,) = at.get("page_link")
-    assert "Library" in page.proto.label
-
-
-@pytest.mark.parametrize("content", ["{}", "not JSON", '{"dataset": "x", "rows": []}'])
-def test_a_leaderboard_of_another_version_asks_to_measure_again(open_page, workspace, content):
-    (workspace / "planted" / "leaderboard.json").write_text(content)
+def test_an_example_is_a_playlist_to_compare_on(open_page):
     at = open_page("comparison")
-    assert "another version" in texts(at)
-    assert at.code[0].value == "python -m core evaluate --dataset planted"
-    assert not at.error
+    start = next(button for button in at.button if str(button.key).startswith("comparison_start"))
+    start.click().run()
+    assert not at.exception
+    assert link(at)["title"] == [start.label]
+    assert len(link(at)["seed"]) == 3
+    assert "All lists as one" in texts(at)
 
 
-def test_the_library_links_to_it(open_page):
-    labels = [link.proto.label for link in open_page("library").get("page_link")]
-    assert any("leaderboard" in label for label in labels)
+def test_places_are_those_of_the_models_themselves(open_page, workspace):
+    at = open_page("comparison", seed=SEEDS, k="10", **THREE)
+    recommender = load_recommender(Dataset(workspace / "planted"))
+    dataset = recommender.dataset
+    seeds = dataset.ids_of(SEEDS)
+    merged = tables(at, "Found by")[0].set_index("Track")
+    for name in ("als", "item_knn", "popularity"):
+        found = recommender.continue_playlist(seeds, None, 10, model=name).tracks
+        places = merged[MODELS[name].label].dropna().astype(int)
+        assert dict(places) == {
+            title: place for place, title in enumerate(dataset.values("title", found), 1)
+        }
+    held = merged[[MODELS[name].label for name in ("als", "item_knn", "popularity")]].notna()
+    assert merged["Found by"].tolist() == held.sum(axis=1).tolist()
+    worth = (1 / (60 + merged[held.columns].astype(float))).sum(axis=1)
+    assert worth.is_monotonic_decreasing
 
 
-# --- the ranker ---
-
-
-def store_card(folder, fingerprint):
-    """The card of a ranker, without its forests."""
-    path = folder / "models" / RANKER / "card.json"
-    path.parent.mkdir()
-    card = {"model": RANKER, "params": {"bags": 2}, "seed": 0, "fingerprint": fingerprint}
-    card |= {"seconds": 12.5, "peak_mb": 300.0, "trained": "2026-01-02T03:04:05+00:00"}
-    path.write_text(json.dumps(card))
-
-
-@pytest.fixture
-def open_ranked(workspace, open_page, monkeypatch):
-    """A function that opens a page on a dataset with a ranker of this standing."""
-
-    def open_ranked(standing, page="comparison"):
-        folder = workspace / "planted"
-        store_card(folder, Dataset(folder).manifest["fingerprint"])
-
-        def load(dataset):
-            models = load_models(dataset)
-            sources = [name for name, model in models.items() if model.retrieves]
-            features = [feature.name for feature in documented(sources)]
-            quotas, mix = np.full((len(ROUTES), len(sources)), 100), np.zeros(len(ROUTES))
-            ranker = Ranker(Ranker.Params(), sources, features, quotas, mix, [], standing)
-            return Recommender(dataset, models, ranker)
-
-        monkeypatch.setattr("pages.session.load_recommender", load)
-        at = open_page(page)
-        assert not at.error
-        return at
-
-    return open_ranked
-
-
-BETTER = Standing(1200, "als", (0.0123, 0.0049, 0.0201), (0.0042, -0.0007, 0.0091))
-NO_BETTER = Standing(37, "titles", (0.0123, -0.0001, 0.0201), (0.0, -0.0301, 0.0301))
-
-
-def test_where_the_ranker_answers_and_where_it_fell_back(open_ranked):
-    standing = {route.label: BETTER for route in ROUTES[:-1]} | {"title": NO_BETTER}
-    at = open_ranked(standing)
+def test_what_only_one_finds_adds_up(open_page):
+    at = open_page("comparison", seed=SEEDS, k="10", **THREE)
+    merged = tables(at, "Found by")[0]
+    alone = merged[merged["Found by"] == 1]
+    listed = [table for table in tables(at, "Track") if "Artist" not in table]
+    assert sum(map(len, listed)) == len(alone)
     said = texts(at)
-    assert "Where the ranker answers" in said
-    assert "The ranker fell back to the fusion for **title**, **title + 100 seeds**." in said
-    table = at.dataframe[0].value.set_index("Kind of query")
-    assert list(table.index) == [route.label for route in ROUTES]
-    proven, title, unjudged = (table.loc[label] for label in ("5 seeds", "title", ROUTES[-1].label))
-    assert proven["Who answers"] == "the ranker"
-    assert proven["Playlists"] == 1200
-    assert proven["Best single model"] == MODELS["als"].label
-    assert proven["Gain over it"] == "+0.012 (+0.005 to +0.020)"
-    assert proven["Gain over the fusion"] == "+0.004 (-0.001 to +0.009)"
-    assert title["Who answers"] == "the fusion (ranker not proven)"
-    assert unjudged["Who answers"] == "the fusion (ranker not judged)"
-    assert unjudged["Gain over it"] == ""
+    everywhere = int((merged["Found by"] == 3).sum())
+    assert f"Of {len(merged)} tracks in the first 10 of each, {everywhere} " in said
+    assert f"and {len(alone)} in one only" in said
+
+
+def test_agreement_is_a_matrix_of_either_measure(open_page):
+    at = open_page("comparison", seed=SEEDS, k="10", **THREE)
+    overlap = charts(at)[1]["data"][0]["text"]
+    assert [row[at_] for at_, row in enumerate(overlap)] == ["", "", ""]
+    assert "Rank-biased" in at.get("plotly_chart")[2].proto.alt
+    jaccard = open_page(
+        "comparison", seed=SEEDS, k="10", **THREE, **{"comparison.agreement": "jaccard"}
+    )
+    cells = charts(jaccard)[1]["data"][0]["text"]
+    merged = tables(jaccard, "Found by")[0]
+    both = merged[[MODELS["als"].label, MODELS["item_knn"].label]].notna()
+    assert cells[0][1] == f"{both.all(axis=1).sum() / both.any(axis=1).sum():.2f}"
+
+
+def test_the_default_answer_and_two_others_where_none_are_chosen(open_page):
+    at = open_page("comparison", seed=SEEDS)
+    (chosen,) = at.multiselect
+    assert chosen.value == ["fusion", "als", "track2vec"]
+    assert "comparison.models" not in link(at)
+    chosen.set_value(["als", "titles"]).run()
+    assert not at.exception
+    assert link(at)["comparison.models"] == ["als,titles"]
+    assert "are in both" in texts(at)
+
+
+def test_one_model_alone_asks_for_another(open_page):
+    at = open_page("comparison", seed=SEEDS, **{"comparison.models": "als"})
+    assert "Choose another model" in texts(at)
+    assert not at.get("plotly_chart")
 
 
 @pytest.mark.parametrize(
-    ("one", "sentence"), [(BETTER, "proven for every kind"), (NO_BETTER, "proven for none")]
+    ("words", "sentence", "left"),
+    [
+        ("als,=<b>x</b>,titles", "No model “=<b>x</b>” is trained on “planted”", ["als", "titles"]),
+        ("x", "No model “x”", ["fusion", "als", "track2vec"]),
+        ("als,als,titles", "each once", ["als", "titles"]),
+        (
+            "als,titles,audio,item_knn,popularity",
+            "At most 4 models",
+            ["als", "titles", "audio", "item_knn"],
+        ),
+    ],
 )
-def test_a_ranker_that_answers_all_or_nothing(open_ranked, one, sentence):
-    assert sentence in texts(open_ranked({route.label: one for route in ROUTES}))
+def test_models_of_a_link_that_cannot_be_compared_are_named(open_page, words, sentence, left):
+    at = open_page("comparison", seed=SEEDS, **{"comparison.models": words})
+    (warning,) = at.warning
+    assert sentence in warning.value.replace("\\", "")
+    assert at.multiselect[0].value == left
+    at.run()
+    assert len(at.warning) == 1
 
 
-def test_a_ranker_that_cannot_be_used_says_why(open_page, workspace):
-    store_card(workspace / "planted", "of other playlists")
-    at = open_page("comparison")
-    assert [warning.value for warning in at.warning] == [
-        "The ranker was trained on other playlists\\: train it again\\. "
-        "Until then the models' ranks are fused\\."
-    ]
-    assert not at.dataframe
+def test_dials_and_length_hold_for_every_model(open_page):
+    at = open_page("comparison", seed=SEEDS, k="20", artist="1", **THREE)
+    merged = tables(at, "Found by")[0]
+    for name in ("als", "item_knn", "popularity"):
+        listed = merged[merged[MODELS[name].label].notna()]
+        assert listed["Artist"].is_unique or len(listed) == 20
 
 
-def test_no_ranker_and_no_dials_no_word_of_them(open_board):
-    said = texts(open_board())
-    assert "Where the ranker answers" not in said
-    assert "dial" not in said
+def test_a_model_that_does_not_read_titles_says_so(open_page):
+    at = open_page("comparison", title="style two", **{"comparison.models": "titles,item_knn"})
+    assert "Item neighbours\\: This model does not read titles" in texts(at)
 
 
-def test_the_library_shows_the_ranker_as_a_model(open_ranked):
-    at = open_ranked({}, page="library")
-    (table,) = [one.value for one in at.dataframe if "Fit (s)" in one.value]
-    ranker = table.set_index("Model").loc["Two-stage ranker"]
-    assert ranker["Settings"] == "bags 2"
-    assert "LambdaRank" in ranker["Published as"]
-
-
-# --- the dials ---
-
-
-def report():
-    figures = {name: Figure(0.5, 0.4, 0.6) for name in DIAL_LABELS}
-    gap = {name: Figure(-0.0123, -0.0201, -0.0049) for name in DIAL_LABELS}
-    gap |= {"coverage": Figure(-0.00001), "step": Figure(None)}
-    rows = [DialRow(dial, value, figures, gap) for dial, value in SETTINGS]
-    rows.append(DialRow("=<b>new</b>", 1.0, figures, gap))
-    return DialReport("planted", 60, figures | {"step": Figure(None)}, rows)
-
-
-def test_what_the_dials_cost(open_page, workspace):
-    report().save(workspace / "planted" / "dials.json")
-    at = open_page("comparison")
-    said = texts(at)
-    assert "on 60 held-out playlists" in said
-    assert "With no dial turned: R-precision 0.500, NDCG 0.500, Clicks 0.50" in said
-    assert "<b>" not in said
-    table = at.dataframe[0].value.set_index("Dial")
-    assert list(table.index) == [
-        "Popularity: deep cuts 100 %",
-        "Popularity: deep cuts 50 %",
-        "Popularity: hits 50 %",
-        "Popularity: hits 100 %",
-        "At most 1 per artist",
-        "At most 2 per artist",
-        "At most 3 per artist",
-        "Variety 25 %",
-        "Variety 50 %",
-        "Variety 75 %",
-        "All versions of a song",
-        "Smooth transitions",
-        "=<b>new</b> 1",
-    ]
-    first = table.iloc[0]
-    assert first["R-precision"] == "-0.012 (-0.020 to -0.005)"
-    assert first["Clicks"] == "-0.01 (-0.02 to -0.00)"
-    assert str(first["Coverage"]) == "0.0"
-    assert pd.isna(first["Step@20"])
-    assert [button.proto.label for button in at.get("download_button")] == ["CSV", "JSON"]
-
-
-def test_the_dials_as_a_table_for_others():
-    table = pd.read_csv(io.StringIO(to_csv(report())))
-    assert len(table) == (len(SETTINGS) + 1) * len(DIAL_LABELS)
-    assert table["dial"].iloc[-1] == "'=<b>new</b>"
-    one = table[(table["dial"] == "smooth") & (table["measure"] == "ndcg")].iloc[0]
-    assert one[["figure", "difference", "low", "high"]].tolist() == [0.5, -0.0123, -0.0201, -0.0049]
-
-
-def test_dials_of_another_version_ask_to_measure_again(open_page, workspace):
-    (workspace / "planted" / "dials.json").write_text("{}")
-    at = open_page("comparison")
-    assert "evaluate again" in texts(at)
+@pytest.mark.parametrize("part", ["Side by side", "Hide and predict", "Leaderboard"])
+def test_nothing_trained_says_how_to_train(open_page, part):
+    at = open_page("comparison", dataset="signs", **{"comparison.part": part})
     assert not at.error
+    (page,) = at.get("page_link")
+    assert "Train models" in page.proto.label
 
 
-def test_dials_that_are_measured_again_are_read_again(open_page, workspace):
-    report().save(workspace / "planted" / "dials.json")
-    assert "60 held-out" in texts(open_page("comparison"))
-    path = workspace / "planted" / "dials.json"
-    path.write_text(json.dumps(report().as_json() | {"playlists": 61}))
-    assert "61 held-out" in texts(open_page("comparison"))
+# --- hide and predict ---
+
+
+@pytest.fixture(scope="module")
+def kept(planted) -> Replays:
+    parts = split(planted, 60)
+    models = {name: MODELS[name]().fit(parts.train) for name in ("popularity", "playlist_knn")}
+    labels = {"popularity": "*Popular* <b>x</b>", "playlist_knn": "Neighbours"}
+    systems = [System(name, labels[name], model.recommend) for name, model in models.items()]
+    return replays(measure_all(systems, parts.test, parts.train), parts.test, parts.train)
+
+
+@pytest.fixture
+def open_hidden(open_page, workspace, kept):
+    """A function that opens the held-out playlists by a link."""
+    kept.save(workspace / "planted" / "replays.parquet")
+
+    def open_hidden(**words):
+        at = open_page("comparison", **HIDE, **{f"comparison.{k}": v for k, v in words.items()})
+        assert not at.error
+        return at
+
+    return open_hidden
+
+
+def test_a_playlist_is_shown_as_the_models_saw_it(open_hidden, kept, planted):
+    at = open_hidden()
+    replay = next(one for one in kept.playlists if CATEGORIES[one.category].label == at_first(at))
+    said = texts(at)
+    assert "fitted on 180 others, without the 60" in said
+    assert f"Title: **“{planted.playlists.titles[replay.row]}”**" in said
+    assert f"{len(replay.hidden)} tracks are hidden" in said
+    assert len(at.dataframe[0].value) == len(replay.shown) == 5
+
+
+def at_first(at):
+    """The category that is chosen."""
+    (kind,) = [box for box in at.selectbox if box.key == "comparison_shown"]
+    return CATEGORIES[kind.value].label
+
+
+def test_hidden_tracks_stand_where_the_lists_had_them(open_hidden, kept):
+    replay = kept.playlists[-1]
+    at = open_hidden(playlist=str(replay.row))
+    assert at_first(at) == CATEGORIES[replay.category].label
+    (table,) = tables(at, "Found by")
+    for label, places in zip(kept.systems.values(), replay.places, strict=True):
+        assert table[label].fillna(0).astype(int).tolist() == places.tolist()
+    (chart,) = charts(at)
+    assert "<b>" not in json.dumps(chart["layout"])
+
+
+def test_places_are_revealed_up_to_the_link_s(open_hidden, kept):
+    replay = kept.playlists[-1]
+    drawn = {}
+    for place in ("0", "10", "500"):
+        (chart,) = charts(open_hidden(playlist=str(replay.row), place=place))
+        notes = [note["text"] for note in chart["layout"]["annotations"]]
+        counts = [f"{n} of {len(replay.hidden)}" for n in replay.found(int(place))]
+        assert set(counts) <= set(notes)
+        drawn[place] = counts
+    assert drawn["0"] != drawn["500"]
+
+
+def test_another_category_is_another_playlist(open_hidden, kept):
+    at = open_hidden()
+    (kind,) = [box for box in at.selectbox if box.key == "comparison_shown"]
+    other = next(one for one in kept.playlists if CATEGORIES[one.category].label == "first 10")
+    kind.set_value(other.category).run()
+    assert not at.exception
+    assert link(at)["comparison.playlist"] == [str(other.row)]
+    assert "hidden as well" in texts(at)
+
+
+def test_first_answers_are_ticked_where_they_were_hidden(open_hidden, kept, planted):
+    replay = kept.playlists[-1]
+    at = open_hidden(playlist=str(replay.row), table="First answers")
+    (table,) = tables(at, "#")
+    for label, first in zip(kept.systems.values(), replay.first, strict=True):
+        ticked = [cell.startswith("✓") for cell in table[label]]
+        assert ticked == np.isin(first, replay.hidden).tolist()
+        (title,) = planted.values("title", first[:1])
+        assert title in table[label][0]
+
+
+def test_figures_of_the_playlist(open_hidden, kept):
+    replay = kept.playlists[-1]
+    (table,) = tables(open_hidden(playlist=str(replay.row), table="Figures"), "Model")
+    table = table.set_index("Model")
+    for at, label in enumerate(kept.systems.values()):
+        assert table.loc[label, "R-precision"] == pytest.approx(replay.r_precision[at])
+        assert table.loc[label, "Found in 500"] == replay.found()[at]
+        assert table.loc[label, "First find"] == replay.places[at][replay.places[at] > 0].min()
+
+
+def test_watching_goes_from_place_to_place_and_ends(open_hidden):
+    at = open_hidden(place="50")
+    (watch,) = [button for button in at.button if button.label == "Watch"]
+    watch.click().run()
+    assert any(button.label == "Pause" for button in at.button)
+    for _ in range(12):
+        at.run()
+        assert not at.exception
+    assert any(button.label == "Watch" for button in at.button)
+    assert "comparison.place" not in link(at)
+
+
+def test_a_pause_keeps_the_place(open_hidden):
+    at = open_hidden()
+    (watch,) = [button for button in at.button if button.label == "Watch"]
+    watch.click().run()
+    at.run()
+    at.run()
+    (pause,) = [button for button in at.button if button.label == "Pause"]
+    pause.click().run()
+    assert 0 < int(link(at)["comparison.place"][0]) < 500
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"playlist": "999999"}, "Playlist 999999 of “planted” is not among"),
+        ({"playlist": "x"}, "comparison.playlist=x"),
+        ({"place": "7"}, "comparison.place=7"),
+        ({"table": "<b>"}, "comparison.table=<b>"),
+    ],
+)
+def test_words_that_are_no_choice_are_named(open_hidden, words, sentence):
+    (warning,) = open_hidden(**words).warning
+    assert sentence in warning.value.replace("\\", "")
+
+
+def test_nothing_kept_says_how_to_measure(open_page):
+    at = open_page("comparison", **HIDE)
+    assert "has kept held\\-out playlists yet" in texts(at)
+    assert at.code[0].value == "python -m core evaluate --dataset planted"
+
+
+def test_playlists_of_another_version_ask_to_measure_again(open_page, workspace):
+    (workspace / "planted" / "replays.parquet").write_text("{}")
+    at = open_page("comparison", **HIDE)
+    assert "of another version" in texts(at)
+    assert not at.error

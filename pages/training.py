@@ -1,0 +1,43 @@
+"""Models: train them, compare them with what is in use, try many settings, see what there is."""
+
+import streamlit as st
+
+from core import jobs
+from core.errors import SegueError
+from pages import session, view
+from pages.grids import show_grids
+from pages.jobs import job_panel
+from pages.model_cards import show_models
+from pages.train_form import show_form
+from pages.trials import show_trials
+from pages.view import Choice
+from pages.widgets import plain, sentences
+
+PARTS = {"train": "Train", "grid": "Try many settings", "models": "Trained models"}
+PART = Choice("training.part", "train", view.one_of(list(PARTS), str))
+
+
+def page() -> None:
+    st.title("Training", anchor=False)
+    version = session.version()
+    try:
+        jobs.require_private()
+    except SegueError as closed:
+        st.info(plain(closed), icon=":material/lock:")
+    job_panel()
+    with sentences():
+        show_trials(version)
+    part = view.widget(
+        st.segmented_control,
+        "Part of the page",
+        PART,
+        options=list(PARTS),
+        format_func=PARTS.__getitem__,
+        label_visibility="collapsed",
+        required=True,
+    )
+    with sentences():
+        {"train": show_form, "grid": show_grids, "models": show_models}[part](version)
+
+
+page()

@@ -1,0 +1,60 @@
+"""What a person does in the app and sees of it, for all journeys."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Page, expect
+
+LISTED = 9
+"""Rows of the continuation in the browser: eight in sight, and the next."""
+
+expect.set_options(timeout=60_000)
+
+
+def link(page: Page) -> dict[str, list[str]]:
+    """The words of the address, as the browser shows it."""
+    return parse_qs(urlsplit(page.evaluate("location.href")).query)
+
+
+def seeds_in_link(page: Page, count: int) -> None:
+    page.wait_for_function(
+        "n => new URL(location.href).searchParams.getAll('seed').length === n", arg=count
+    )
+
+
+def expect_heading(page: Page, text: str) -> None:
+    expect(page.get_by_role("heading", name=text, exact=True)).to_be_visible()
+
+
+def expect_rows(page: Page, key: str, count: int) -> None:
+    """A table has so many rows, from what it tells screen readers."""
+    expect(page.locator(f".st-key-{key} canvas table tbody tr")).to_have_count(count)
+
+
+def click_cell(page: Page, key: str, x: float, row: int) -> None:
+    """Click into a row of a table, x pixels from its left edge or, below 0, its right."""
+    table = page.locator(f".st-key-{key} canvas[data-testid=data-grid-canvas]")
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    left = box["x"] + (x if x > 0 else box["width"] + x)
+    page.mouse.click(left, box["y"] + 35 * (row + 1.5))
+
+
+def go_to(page: Page, name: str, size: str) -> None:
+    """Follow the navigation; on a phone it comes and goes by buttons."""
+    if size == "phone":
+        page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+    expect_heading(page, name)
+    if size == "phone":
+        page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+        expect(page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
+
+
+def search_and_add(page: Page, query: str, count: int) -> None:
+    """Type without pressing Enter, and take the first results."""
+    before = len(link(page).get("seed", []))
+    page.get_by_role("searchbox").press_sequentially(query, delay=40)
+    results = page.locator(".st-key-seed_search_results button")
+    for place in range(count):
+        results.nth(place).click()
+        seeds_in_link(page, before + place + 1)

@@ -1,0 +1,77 @@
+"""What holds on every page: it fits a phone, and it can be used without eyes or without a mouse."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+PAGES = ("", "map", "journey", "popularity", "comparison", "training", "library")
+LOOKS = [(size, theme) for size in ("desktop", "phone") for theme in ("light", "dark")]
+QUIET_MS = 1_500
+
+NAMELESS = """() => {
+    const named = element => (
+        element.getAttribute("aria-label") || element.getAttribute("aria-labelledby")
+        || element.title || element.labels?.[0]?.textContent || element.innerText || element.alt
+        || ""
+    ).trim();
+    const asked = ".stMain button, .stMain input, .stMain textarea, .stMain a, .stMain img,"
+        + " .stMain [role=slider], .stMain [role=combobox],"
+        + " [data-testid=stSidebar] button, [data-testid=stSidebar] input";
+    return [...document.querySelectorAll(asked)]
+        .filter(element => element.checkVisibility() && !element.closest("[aria-hidden=true]"))
+        .filter(element => element.tabIndex >= 0 || element.tagName === "IMG")
+        .filter(element => !named(element))
+        .map(element => element.outerHTML.slice(0, 200));
+}"""
+"""Controls and pictures that a screen reader cannot name."""
+
+SILENT_CHARTS = """() => [...document.querySelectorAll("[data-testid=stPlotlyChart]")]
+    .filter(chart => !chart.closest("[aria-label]") && !chart.querySelector("[aria-label]")
+        && !chart.querySelector("[alt]") && !chart.hasAttribute("aria-label"))
+    .map(chart => chart.outerHTML.slice(0, 200))"""
+
+
+def settled(page: Page) -> None:
+    """Wait until nothing is being computed or loaded any more."""
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    page.wait_for_timeout(QUIET_MS)
+
+
+@pytest.mark.parametrize(("size", "theme"), LOOKS)
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_in_every_look(journeys_server, open_tab, path, size, theme):
+    page = open_tab(size, theme)
+    page.goto(f"{journeys_server}/{path}?dataset=demo&title=party")
+    page.get_by_role("heading", level=1).first.wait_for()
+    settled(page)
+    assert not page.locator(".stMain [data-testid=stException]").count()
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    assert page.evaluate(NAMELESS) == []
+    assert page.evaluate(SILENT_CHARTS) == []
+    background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    red = int(re.findall(r"\d+", background)[0])
+    assert (red < 128) == (theme == "dark")
+
+
+def test_the_keyboard_reaches_search_answer_and_navigation(journeys_server, open_tab):
+    page = open_tab()
+    page.goto(f"{journeys_server}/?dataset=demo")
+    page.get_by_role("heading", level=1).first.wait_for()
+    settled(page)
+    reached = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                """() => {
+                    const {activeElement: now} = document;
+                    if (now.type === "search") return "search";
+                    if (now.closest("[data-testid=stSidebarNav]")) return "navigation";
+                    if (now.closest("[data-testid=stDataFrame]")) return "answer";
+                    return now.closest("[data-testid=stSidebar]") ? "dials" : "";
+                }"""
+            )
+        )
+    assert {"search", "navigation", "answer", "dials"} <= reached

@@ -1,0 +1,105 @@
+"""From one track to another, as a person goes there."""
+
+import csv
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.actions import seeds_in_link
+
+FOUND = "cosine of"
+
+
+def await_word(page: Page, word: str, expected: str | None) -> None:
+    """Wait until the address says so."""
+    page.wait_for_function(
+        "([word, expected]) => new URL(location.href).searchParams.get(word) === expected",
+        arg=[word, expected],
+    )
+
+
+def stops(page: Page) -> list[str]:
+    """Titles of the stops, once the journey is there."""
+    expect(page.get_by_text(FOUND).first).to_be_visible()
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    titles = page.locator("[class*=st-key-journey_listed] strong")
+    expect(titles.first).to_be_visible()
+    return titles.all_inner_texts()
+
+
+def search(page: Page, which: str, query: str) -> None:
+    """Type without pressing Enter, and take the first result."""
+    page.get_by_label(f"{which}: search a track or artist").press_sequentially(query, delay=40)
+    page.locator(f".st-key-journey_search_{which.lower()}_results button").first.click()
+
+
+@pytest.mark.parametrize("dataset", ["demo", "open"])
+def test_a_journey_is_made_and_taken_away(journeys_server, open_tab, dataset):
+    page = open_tab()
+    page.goto(f"{journeys_server}/journey?dataset={dataset}&journey.stops=12")
+    first = stops(page)
+    assert len(first) == 12
+    expect(page.locator(".js-plotly-plot:visible")).to_have_count(2)
+
+    page.get_by_role("button", name="Skip", exact=True).nth(2).click()
+    page.wait_for_function("new URL(location.href).searchParams.has('journey.skip')")
+    expect(page.get_by_text("Skipped:")).to_be_visible()
+    skipping = stops(page)
+    assert len(skipping) == 12
+    assert first[3] not in skipping
+
+    page.get_by_role("button", name="Another path").click()
+    await_word(page, "journey.path", "1")
+    expect(page.get_by_text("Path 2")).to_be_visible()
+    other = stops(page)
+    assert other != skipping
+
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    with download.value.path().open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["Track Name"] for row in rows] == other
+
+    cold = open_tab()
+    cold.goto(page.evaluate("location.href"))
+    assert stops(cold) == other
+
+
+def test_an_artist_is_searched_and_the_playlist_goes_on(journeys_server, open_tab):
+    page = open_tab()
+    page.goto(f"{journeys_server}/journey?dataset=open")
+    stops(page)
+    search(page, "From", "daft punk")
+    page.wait_for_function(
+        "new URL(location.href).searchParams.get('journey.from')?.startsWith('artist:')"
+    )
+    expect(page.get_by_text("Artist, any of").first).to_be_visible()
+    found = stops(page)
+    menu = page.locator(".st-key-journey_menu_1 button")
+    expect(menu).to_have_count(1)  # that of the page before is gone
+    menu.click()
+    page.get_by_text("Continue from here").click()
+    expect(page.get_by_role("heading", name="What plays next?")).to_be_visible()
+    seeds_in_link(page, 2)
+    assert len(found) >= 2
+
+
+def test_on_a_phone_it_fits_and_turns(journeys_server, open_tab):
+    page = open_tab("phone", "dark")
+    page.goto(f"{journeys_server}/journey?dataset=demo")
+    assert len(stops(page)) >= 3
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.get_by_test_id("stSlider").filter(has_text="Stops").get_by_role("slider").press("End")
+    await_word(page, "journey.stops", "24")
+    expect(page.get_by_role("heading", name="24 stops")).to_be_visible()
+    assert len(stops(page)) == 24
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_why_there_is_no_way(journeys_server, open_tab):
+    page = open_tab()
+    page.goto(f"{journeys_server}/journey?dataset=demo&journey.to=nonsense&journey.stops=3")
+    expect(page.get_by_text("which is not in this dataset")).to_be_visible()
+    expect(page.get_by_role("heading", name="No way through")).to_be_visible()
+    expect(page.get_by_text("The shortest way has")).to_be_visible()

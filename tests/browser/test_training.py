@@ -1,0 +1,156 @@
+"""Whole journeys through the Training page: train, leave and come back, compare, keep, cancel."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from core import jobs
+from core.dataset.dataset import Dataset
+from core.dataset.library import open_writable
+from core.training.trial import trials
+from core.workspace import Workspace
+from tests.browser.actions import expect_heading, go_to, link
+from tests.browser.conftest import serving
+
+NAME = "playlist_knn"
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory) -> Iterator[tuple[str, Path]]:
+    """The app on the demo's copy in a workspace of this module's own; address and dataset."""
+    workspace = Workspace(tmp_path_factory.mktemp("training"))
+    demo = open_writable(workspace, "demo")
+    with serving(workspace.folder) as address:
+        yield address, demo.folder
+    if job := jobs.current(workspace):
+        jobs.cancel(workspace, job.id)
+
+
+def settings(dataset: Path, model: str) -> dict:
+    return json.loads((dataset / "models" / model / "card.json").read_text())["params"]
+
+
+def test_train_leave_come_back_compare_and_keep(own, open_tab):
+    address, dataset = own
+    page = open_tab()
+    page.goto(f"{address}/training?dataset=demo")
+    expect_heading(page, "Training")
+    page.get_by_role("button", name="Playlist neighbours", exact=True).click()
+    field = page.get_by_label("Neighbours", exact=True)
+    field.fill("40")
+    field.press("Enter")
+    expect(page.get_by_text("--set playlist_knn.neighbours=40")).to_be_visible()
+    assert link(page)["training.settings"] == ["playlist_knn.neighbours=40"]
+
+    page.get_by_role("button", name="Train and compare").click()
+    panel = page.locator(".st-key-job")
+    expect(panel.get_by_text("Train and compare Playlist neighbours")).to_be_visible()
+
+    # another page tells of it; it goes on without this one
+    go_to(page, "Popularity", "desktop")
+    go_to(page, "Training", "desktop")
+    expect_heading(page, "New, not in use yet")
+    expect(panel.get_by_text("done in")).to_be_visible()
+    trial = page.locator(f".st-key-trial_{NAME}")
+    expect(trial.get_by_text("neighbours 500 → 40")).to_be_visible()
+    expect(trial.get_by_text("250 validation playlists")).to_be_visible()
+    assert settings(dataset, NAME)["neighbours"] == 500
+
+    trial.get_by_role("button", name="Keep").click()
+    expect(trial).to_have_count(0)
+    assert settings(dataset, NAME)["neighbours"] == 40
+
+
+def test_watch_a_curve_and_cancel(own, open_tab):
+    address, dataset = own
+    page = open_tab()
+    words = "training.models=track2vec&training.settings=track2vec.window=1,track2vec.epochs=500"
+    page.goto(f"{address}/training?dataset=demo&{words}")
+    before = settings(dataset, "track2vec")
+    page.get_by_role("button", name="Train and compare").click()
+    panel = page.locator(".st-key-job")
+    expect(panel.get_by_text("Training vectors")).to_be_visible()
+    expect(panel.locator(".js-plotly-plot")).to_be_visible()
+
+    # whoever opens the workspace sees it, and nobody can start another
+    other = open_tab("phone", "dark")
+    other.goto(f"{address}/training?dataset=demo&training.models=als")
+    expect(other.locator(".st-key-job").get_by_text("Training vectors")).to_be_visible()
+    expect(other.get_by_text("One thing at a time")).to_be_visible()
+
+    panel.get_by_role("button", name="Cancel").click()
+    expect(panel.get_by_text("cancelled after")).to_be_visible()
+    expect(other.locator(".st-key-job").get_by_text("cancelled after")).to_be_visible()
+    assert settings(dataset, "track2vec") == before
+    assert trials(Dataset(dataset)) == []
+    panel.get_by_role("button", name="Close").click()
+    expect(panel).to_have_count(0)
+
+
+def test_a_grid_and_its_best(own, open_tab):
+    address, _ = own
+    page = open_tab()
+    page.goto(f"{address}/training?dataset=demo&training.part=grid")
+    field = page.get_by_label("Neighbours", exact=True)
+    field.fill("10, 30")
+    field.press("Enter")
+    page.get_by_role("button", name="Measure 2 combinations").click()
+    expect(page.locator(".st-key-grid_wide .js-plotly-plot")).to_be_visible()
+    expect(page.get_by_role("button", name="Train with the best settings")).to_be_enabled()
+    assert link(page)["training.grid"] == ["neighbours=10, 30"]
+
+    phone = open_tab("phone", "dark")
+    phone.goto(page.url)
+    expect(phone.locator(".st-key-grid_phone .js-plotly-plot")).to_be_visible()
+    expect(phone.get_by_label("Neighbours", exact=True)).to_have_value("10, 30")
+
+
+def test_choose_a_default_and_delete_a_model(own, open_tab):
+    address, dataset = own
+    page = open_tab()
+    page.goto(f"{address}/training?dataset=demo&training.part=models")
+    card = page.locator(".st-key-card_popularity")
+    card.get_by_role("button", name="Make default").click()
+    expect(card.get_by_text("Default", exact=True)).to_be_visible()
+    card.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Keep it").click()
+    expect(dialog).to_have_count(0)
+    assert (dataset / "models" / "popularity").exists()
+    card.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete it").click()
+    expect(card).to_have_count(0)
+    assert not (dataset / "models" / "popularity").exists()
+
+
+def test_a_public_host_says_what_it_does_not_do(tmp_path, open_tab, monkeypatch):
+    monkeypatch.setenv("SEGUE_PUBLIC", "1")
+    with serving(tmp_path) as address:
+        page = open_tab("phone")
+        page.goto(f"{address}/training?dataset=demo&training.models=als")
+        expect(page.get_by_text("on your own machine").first).to_be_visible()
+        expect(page.get_by_text("python -m core train --dataset demo")).to_be_visible()
+        expect(page.locator(".st-key-training_start")).to_have_count(0)
+        page.get_by_role("radio", name="Trained models").click()
+        expect(page.locator(".st-key-card_als")).to_be_visible()
+        expect(page.get_by_role("button", name="Delete")).to_have_count(0)
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_models_of_real_playlists(journeys_server, open_tab, size):
+    page = open_tab(size)
+    page.goto(f"{journeys_server}/training?dataset=open&training.part=models")
+    card = page.locator(".st-key-card_als")
+    expect(card.get_by_text("Fitted in")).to_be_visible()
+    card.get_by_role("button", name="Settings").click()
+    expect(page.get_by_text("Data: open, fingerprint")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("radio", name="Train", exact=True).click()
+    page.get_by_role("button", name="track2vec", exact=True).click()
+    expect(page.get_by_label("Window", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Train and compare")).to_be_enabled()
+    width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert width <= 0
