@@ -1,7 +1,6 @@
 """What plays next: the playlist on one side, its continuation on the other."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,12 +8,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.dataset.export import FORMATS
 from core.moods import Mood
 from core.recommender import Continuation
 from core.whatif import Changes
 from pages import answers, playlist, session, steering, view, why
 from pages.answers import Answer
+from pages.export import files
 from pages.widgets import add_tracks, no_model, plain, row_button, selected, sentences
 
 ROWS = 8  # in sight; more scroll
@@ -220,23 +219,7 @@ def _export(found: Continuation) -> None:
         tracks = found.tracks
         if st.checkbox("With your playlist before it", key="export_all"):
             tracks = np.concatenate([np.array(session.playlist().ids, np.int32), tracks])
-        opened = session.dataset(session.version())
-        for key, kind in FORMATS.items():
-            st.download_button(
-                kind.label,
-                partial(kind.write, opened, tracks, request.title),
-                file_name=f"{_file_name(request.title)}{kind.ending}",
-                mime=kind.media_type,
-                key=f"export_{key}",
-                on_click="ignore",
-                width="stretch",
-            )
-
-
-def _file_name(title: str) -> str:
-    """A file name that every system takes."""
-    kept = "".join(c if c.isalnum() or c in " -_" else " " for c in title)
-    return " ".join(kept.split())[:60] or "segue"
+        files(tracks, request.title, "export")
 
 
 def _link() -> None:

@@ -1,6 +1,7 @@
 """Tracks as files to take away."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -24,8 +25,8 @@ def files(tracks: Sequence[int] | np.ndarray, title: str, key: str) -> None:
     for name, kind in FORMATS.items():
         st.download_button(
             kind.label,
-            kind.write(opened, tracks, title),
-            file_name=f"{file_name(title)}{kind.ending}",
+            partial(kind.write, opened, tracks, title),
+            file_name=f"{_file_name(title)}{kind.ending}",
             mime=kind.media_type,
             key=f"{key}_{name}",
             on_click="ignore",
@@ -33,7 +34,7 @@ def files(tracks: Sequence[int] | np.ndarray, title: str, key: str) -> None:
         )
 
 
-def file_name(title: str) -> str:
+def _file_name(title: str) -> str:
     """A file name that every system takes."""
     kept = "".join(c if c.isalnum() or c in " -_" else " " for c in title)
     return " ".join(kept.split())[:60] or "segue"

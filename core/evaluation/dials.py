@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 
 from core.dataset.dataset import Dataset
-from core.errors import SegueError
 from core.evaluation import metrics
 from core.evaluation.challenge import Challenge, complete
 from core.evaluation.metrics import (
@@ -19,6 +18,7 @@ from core.evaluation.metrics import (
     stored_figures,
     with_intervals,
 )
+from core.evaluation.stored import fitting
 from core.ordering import PAGE, Dials, Taste, filter_candidates, has_steps, order, sequence, steps
 from core.progress import SILENT, Progress
 from core.retrieval.base import Directions, Queries
@@ -128,7 +128,7 @@ class DialReport:
             If the file is missing or does not fit this version.
         """
         stored = read_json(path)
-        try:
+        with fitting(path):
             rows = [
                 DialRow(
                     **row
@@ -138,10 +138,6 @@ class DialReport:
                 for row in stored["rows"]
             ]
             return cls(**stored | {"default": _figures(stored["default"]), "rows": rows})
-        except (AttributeError, KeyError, TypeError) as error:
-            raise SegueError(
-                f"{path} does not fit this version of Segue ({error!r}): evaluate again."
-            ) from error
 
 
 def _figures(stored: Mapping[str, Mapping[str, float | None]]) -> Figures:

@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 
 from core.dataset.dataset import Dataset
-from core.errors import SegueError
 from core.evaluation import metrics
 from core.evaluation.candidates import DEPTHS, Union, recall_at, size_at, union
 from core.evaluation.challenge import CATEGORIES, Challenge, complete
 from core.evaluation.metrics import Figure, Figures, plain, stored_figures, with_intervals
+from core.evaluation.stored import fitting
 from core.progress import SILENT, Progress
 from core.retrieval.base import Queries, Recommendations
 from core.workspace import read_json, write_json
@@ -153,14 +153,10 @@ class Leaderboard:
             If the file is missing or does not fit this version.
         """
         stored = read_json(path)
-        try:
+        with fitting(path):
             rows = [_row(row) for row in stored["rows"]]
             pooled = stored["union"] and Union.from_json(stored["union"])
             return cls(**stored | {"rows": rows, "union": pooled})
-        except (AttributeError, KeyError, TypeError) as error:
-            raise SegueError(
-                f"{path} does not fit this version of Segue ({error!r}): evaluate again."
-            ) from error
 
 
 def _row(stored: dict[str, Any]) -> Row:

@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from core.dataset.dataset import Dataset
-from core.errors import SegueError
 from core.evaluation.challenge import Challenge
 from core.evaluation.dials import Scored, turned
+from core.evaluation.stored import fitting
 from core.ordering import PAGE, Dials
 from core.progress import SILENT, Progress
 from core.retrieval.base import Directions
@@ -77,12 +77,8 @@ class LeanReport:
             If the file is missing or does not fit this version.
         """
         stored: dict[str, Any] = read_json(path)
-        try:
+        with fitting(path):
             return cls(**stored | {"models": [Lean(**model) for model in stored["models"]]})
-        except (KeyError, TypeError) as error:
-            raise SegueError(
-                f"{path} does not fit this version of Segue ({error!r}): evaluate again."
-            ) from error
 
 
 def spread(counts: np.ndarray) -> Spread:

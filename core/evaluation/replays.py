@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.dataset.dataset import Dataset
-from core.errors import SegueError
 from core.evaluation.challenge import CATEGORIES, Challenge
 from core.evaluation.leaderboard import Measured
 from core.evaluation.metrics import LENGTH
+from core.evaluation.stored import fitting
 from core.whatif import places_in
 from core.workspace import atomic_file
 
@@ -130,14 +130,10 @@ class Replays:
         SegueError
             If the file is missing or does not fit this version.
         """
-        try:
+        with fitting(path):
             table = pq.read_table(path)
             about = json.loads((table.schema.metadata or {})[b"segue"])
             return cls(**about, playlists=[_replay(row) for row in table.to_pylist()])
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise SegueError(
-                f"{path} does not fit this version of Segue ({error!r}): evaluate again."
-            ) from error
 
 
 def _stored(value: Any) -> Any:
