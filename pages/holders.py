@@ -36,6 +36,8 @@ class Holders:
     Attributes
     ----------
     noun : {"track", "artist"}
+    n, entries : int
+        How many there are, and their places in playlists: an artist has one in a playlist.
     by_rank, by_share, lorenz : Curve
         See `core.explore.spread`.
     gini, top : float
@@ -44,6 +46,8 @@ class Holders:
     """
 
     noun: str
+    n: int
+    entries: int
     by_rank: Curve
     by_share: Curve
     lorenz: Curve
@@ -57,6 +61,8 @@ def holders(version: Version, noun: str) -> Holders:
     held = counts(version, noun)
     return Holders(
         noun,
+        len(held),
+        int(held.sum()),
         rank_frequency(held),
         ccdf(held),
         lorenz(held),

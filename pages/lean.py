@@ -1,5 +1,7 @@
 """How popular what each model recommends is, beside what listeners chose, along the dial."""
 
+from typing import Any
+
 import streamlit as st
 
 from core.errors import SegueError
@@ -27,7 +29,7 @@ def show(version: Version) -> None:
         how_to_measure(version, reason)
         return
     st.write(plain(_in_words(report)))
-    on_both("lean", lambda phone: _chart(version, report, phone))
+    on_both("lean", lambda phone: _chart(version, phone))
     st.caption(
         f"First 20 tracks for each of {counted(report.playlists, 'held-out playlist')}, by the "
         "number of training playlists that hold them. Lines: the middle track; bands: the middle "
@@ -48,7 +50,7 @@ def _middle(model: Lean, setting: int = _OFF) -> float:
 
 def _in_words(report: LeanReport) -> str:
     """The two ends among models, and how far the dial reaches."""
-    least, *_, most = sorted([*report.models, *report.models], key=_middle)
+    least, most = min(report.models, key=_middle), max(report.models, key=_middle)
     deep, popular = (
         sorted(_middle(model, setting) for model in report.models)[len(report.models) // 2]
         for setting in (0, len(SETTINGS) - 1)
@@ -62,9 +64,16 @@ def _in_words(report: LeanReport) -> str:
     )
 
 
-def _chart(version: Version, report: LeanReport, phone: bool) -> None:
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _figure(version: Version, phone: bool, dark: bool) -> Any:
+    """The chart of the stored report; shared, so read-only."""
+    report = _stored(version)
+    return None if report is None else lean_figure(report, phone=phone, dark=dark)
+
+
+def _chart(version: Version, phone: bool) -> None:
     st.plotly_chart(
-        lean_figure(report, phone=phone, dark=is_dark()),
+        _figure(version, phone, is_dark()),
         key=f"lean_chart_{'phone' if phone else 'wide'}",
         config=chart_config(f"lean-{version.name}"),
         alt="For each model, the number of playlists that hold what it recommends, on a log axis, "

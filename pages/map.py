@@ -38,7 +38,7 @@ MOUSE: dict[Drag, str] = {"pan": "Click", "lasso": "Lasso", "select": "Box"}
 ALONE = ""
 PHONE_HEIGHT = 420
 ZOOM = REPOSITORY / "data" / "map_zoom.html"
-WIDTH = 148  # of a select: two stand side by side on a phone
+WIDTH, WIDE = 148, 240  # of a select: two stand side by side on a phone, or one with a long name
 
 PICK_BY: Choice[Drag] = Choice(
     "map.mouse", "pan", one_of(tuple(MOUSE), lambda text: cast(Drag, text))
@@ -82,8 +82,8 @@ def _explore(models: list[str]) -> None:
             name = _which(models, list(cards))
             if name in cards:
                 colour = _colour(version, name)
-                beside = _beside(name, list(cards))
                 points = _points(cards[name])
+                beside = _beside(name, list(cards))
         if name not in cards:
             _not_laid_out(name)
             return
@@ -136,7 +136,7 @@ def _beside(name: MapName, stored: list[MapName]) -> MapName | None:
         COMPARE,
         options=[ALONE, *others],
         format_func=lambda text: _label(others[text]) if text else "nothing",
-        width=WIDTH,
+        width=WIDE,
         disabled=not others,
         help="Another map beside this one; what is drawn around on either is marked on both.",
     )
@@ -187,7 +187,7 @@ def _trajectory() -> bool:
         "Playlist as a path",
         TRAJECTORY,
         disabled=session.is_blank(),
-        help="Joins your playlist in its order, then, dashed, what continues it.",
+        help="Numbers your playlist and joins it in its order; then, dotted, what continues it.",
     )
 
 
@@ -311,7 +311,7 @@ def _select(key: str, name: MapName) -> None:
     if shapes:
         map_side.select(Outline.drawn(name, shapes[-1]))
     elif event["points"]:
-        map_side.focus_on(int(event["points"][-1]["customdata"][0]))
+        map_side.focus_on(int(event["points"][-1]["customdata"]))
 
 
 # --- maps that are not there ---

@@ -26,7 +26,7 @@ from core.retrieval import MODELS
 from core.training.maps import TrackMap, embeds
 from pages import session
 from pages.session import Version
-from pages.view import one_of
+from pages.view import between, one_of
 
 COLOURS = ("cluster", "genre", "popularity", "year", *AUDIO_FEATURES)
 WORDS = {
@@ -37,6 +37,7 @@ UNITS = {"loudness": " (dB)", "tempo": " (beats per minute)"}
 HEIGHT, HEIGHT_BESIDE = 640, 520
 MAPPED = tuple(model for model in MODELS if embeds(model))
 MOST_CORNERS = 48  # of an outline: it has to fit into a link
+EDGE = 4_000  # of all maps, in thousandths of a map unit
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Outline:
         x, y = shape["x"], shape["y"]
         if len(x) == 2:
             x, y = [x[0], x[1], x[1], x[0]], [y[0], y[0], y[1], y[1]]
-        corners = np.rint(simplified(x, y, MOST_CORNERS) * 1000).astype(int)
+        corners = np.rint(simplified(x, y, MOST_CORNERS) * 1000).clip(-EDGE, EDGE).astype(int)
         return Outline(name, tuple((x, y) for x, y in corners.tolist()))
 
     @staticmethod
@@ -76,7 +77,8 @@ class Outline:
         name, *corners = text.split("~")
         model, _, method = name.rpartition("-")
         shown = MapName(one_of(MAPPED, str)(model), one_of(METHODS, str)(method))
-        numbers = [int(number) for corner in corners for number in corner.split(".")]
+        place = between(-EDGE, EDGE)
+        numbers = [place(number) for corner in corners for number in corner.split(".")]
         x, y = numbers[::2], numbers[1::2]
         return Outline(shown, tuple(zip(x, y, strict=True)))
 
@@ -92,7 +94,7 @@ class Marks:
     continuation: tuple[int, ...]
     focus: int | None
     joined: bool
-    """Whether lines join the playlist and its continuation."""
+    """Whether lines join the playlist and its continuation, and numbers say their order."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,12 @@ def figure(
         names=session.names(version, np.arange(min(len(shown.coordinates), HOVER_TRACKS))),
         labels=_labels(version, name, look.colour == "genre"),
         overlays=[
-            Overlay(kind, tracks, session.names(version, tracks))
+            Overlay(
+                kind,
+                tracks,
+                session.names(version, tracks),
+                numbered=marks.joined and kind != "highlight",
+            )
             for kind, tracks in overlays
             if tracks
         ],

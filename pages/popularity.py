@@ -31,14 +31,14 @@ def page() -> None:
             label_visibility="collapsed",
             required=True,
         )
-        manifest = session.dataset(version).manifest["counts"]
-        st.caption(
-            f"How {counted(manifest['playlists'], 'playlist')} share their "
-            f"{manifest['entries']:,} entries among {counted(manifest[f'{kind}s'], kind)}. "
-            + ("An artist counts once in a playlist." if kind == "artist" else "")
-        )
         with st.skeleton(height=420):
             found = holders(version, kind)
+        once = " An artist has one entry in a playlist, however many tracks."
+        st.caption(
+            f"How {counted(session.dataset(version).n_playlists, 'playlist')} share their "
+            f"{found.entries:,} entries among {counted(found.n, kind)}."
+            + (once if kind == "artist" else "")
+        )
         good = power_law.known(version, found)
         _headline(found, good)
         _curves(version, found)

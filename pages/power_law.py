@@ -58,12 +58,8 @@ def verdict(version: Version, found: Holders, good: Goodness | None) -> Callable
 
 def in_figures(good: Goodness) -> str:
     """The p-value, no finer than its samples tell."""
-    least = 1 / good.samples
-    return f"p < {least:g}" if good.p_value < least else f"p = {good.p_value:.{_digits(good)}f}"
-
-
-def _digits(good: Goodness) -> int:
-    return len(f"{good.samples:d}") - 1
+    least, digits = 1 / good.samples, len(str(good.samples)) - 1
+    return f"p < {least:g}" if good.p_value < least else f"p = {good.p_value:.{digits}f}"
 
 
 def _draw(
@@ -98,11 +94,15 @@ def _few(share: float) -> str:
 
 def _others(fit: PowerLawFit) -> str:
     """Which of the other laws fit better, if any."""
-    better = [c.alternative for c in fit.comparisons if c.favours == c.alternative]
+    better = [_with_article(c.alternative) for c in fit.comparisons if c.favours == c.alternative]
     if not better:
         return "No other law that was tried fits the tail clearly better."
     names = f"{', '.join(better[:-1])} and {better[-1]}" if len(better) > 1 else better[0]
     return f"{names[0].upper()}{names[1:]} {'fits' if len(better) == 1 else 'fit'} the tail better."
+
+
+def _with_article(law: str) -> str:
+    return f"{'an' if law[0] in 'aeiou' else 'a'} {law}"
 
 
 def _compared(fit: PowerLawFit) -> None:
@@ -112,13 +112,19 @@ def _compared(fit: PowerLawFit) -> None:
             "Log-likelihood ratio": [
                 "–" if c.ratio is None else f"{c.ratio:+.1f}" for c in fit.comparisons
             ],
-            "p": ["–" if c.p_value is None else f"{c.p_value:.2g}" for c in fit.comparisons],
+            "p": [_p_value(c) for c in fit.comparisons],
             "Fits better": [_better(c) for c in fit.comparisons],
         },
         border="horizontal",
         hide_index=True,
         alt="The power law against other laws on the same tail",
     )
+
+
+def _p_value(comparison: Comparison) -> str:
+    if comparison.p_value is None:
+        return "–"
+    return "< 0.001" if comparison.p_value < 0.001 else f"{comparison.p_value:.3f}"
 
 
 def _better(comparison: Comparison) -> str:

@@ -70,8 +70,9 @@ def test_opening_and_importing_load_nothing_heavy():
         "core.training.evaluate, core.bench.peers, core.bench.quality, core.__main__, "
         "core.training.grid, pages.session, pages.widgets, "
         "core.dataset.library, core.dataset.search, core.evaluation.leaderboard, "
-        "core.explore.figures, core.explore.power_law, core.explore.projection, core.explore.journey, "
-        "core.explore.clusters, core.moods, core.jobs, core.training.trial, core.bench.app\n"
+        "core.explore.figures, core.explore.power_law, core.explore.projection, "
+        "core.explore.journey, core.explore.clusters, core.explore.goodness, core.explore.spread, "
+        "core.moods, core.jobs, core.training.trial, core.bench.app\n"
         f"print(sorted({HEAVY!r} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -18,15 +18,11 @@ from core.explore.figures import (
     playlist_length_figure,
     rank_frequency_figure,
 )
+from core.explore.figures.style import SAVE_LABEL
 from core.explore.labels import Box
-from core.explore.palette import palette
-from core.explore.power_law import (
-    Curve,
-    PowerLawFit,
-    ccdf,
-    length_histogram,
-    rank_frequency,
-)
+from core.explore.palette import PALETTE, palette
+from core.explore.power_law import PowerLawFit
+from core.explore.spread import Curve, ccdf, length_histogram, rank_frequency
 
 N = 400
 RANDOM = np.random.default_rng(0)
@@ -60,7 +56,8 @@ def traces(figure):
 def test_figures_sit_on_any_page(dark):
     for figure in every_figure(dark):
         layout = figure.layout
-        assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
+        assert layout.paper_bgcolor == palette(dark).background  # also when saved
+        assert layout.plot_bgcolor == "rgba(0,0,0,0)"
         assert layout.font.color == palette(dark).ink
         assert layout.font.family is None
         json.loads(figure.to_json())
@@ -94,7 +91,7 @@ class TestCurves:
         assert line.name == "Power law"
         assert line.x[0] == FIT.x_min
         texts = [annotation.text for annotation in figure.layout.annotations]
-        assert texts == ["power law, exponent 2.00 \u00b1 0.01", "x_min = 4"]
+        assert texts == ["power law, exponent 2.00", "x_min = 4"]
         assert figure.layout.shapes[0].x0 == FIT.x_min
 
     def test_without_a_fit_there_is_only_the_curve(self):
@@ -174,8 +171,13 @@ def test_lengths_say_their_bin():
     assert figure.layout.shapes[0].x0 == 50
 
 
-def test_chart_config_saves_an_svg():
+def test_chart_config_names_the_file_and_offers_both_formats():
     config = chart_config("map", zoom_by_wheel=True)
-    assert config["toImageButtonOptions"] == {"format": "svg", "filename": "map"}
+    assert config["toImageButtonOptions"] == {"format": "png", "filename": "map", "scale": 2}
+    assert config["locales"]["en"]["dictionary"] == {"Download plot as a PNG": SAVE_LABEL}
     assert config["scrollZoom"] is True
     assert chart_config("tail")["scrollZoom"] is False
+
+
+def test_the_menu_of_formats_finds_the_button_by_its_label():
+    assert SAVE_LABEL in (PALETTE.parent / "chart_menu.html").read_text(encoding="utf-8")

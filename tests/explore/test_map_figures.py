@@ -120,7 +120,6 @@ class TestMap:
         figure = map_figure(COORDINATES, overlays=[SEEDS])
         assert figure.data[0].unselected.marker.opacity < 0.3
         assert figure.data[-1].unselected.marker.opacity == 1
-        assert figure.layout.dragmode == "lasso"
 
     def test_seeds_and_labels_are_written_out(self):
         figure = map_figure(
@@ -191,21 +190,47 @@ class TestMap:
         assert other.layout.selectionrevision != figure.layout.selectionrevision
         assert map_figure(COORDINATES).data[0].selectedpoints is None
 
-    def test_a_selection_names_density_tracks_by_marks(self):
-        figure = map_figure(COORDINATES, shown=50, selected=np.array([10, 300], np.int32))
-        trace = next(trace for trace in figure.data if trace.name == "Selected, of the long tail")
-        assert trace.customdata.tolist() == [300]
+    def test_the_density_fades_where_nothing_is_selected(self):
+        spots = np.float32([[0.5, 0.5], [-0.5, -0.5]])
+        points = np.concatenate([COORDINATES[:50], spots.repeat(100, axis=0)])
+        whole = map_figure(points, shown=50).data[0].z
+        half = map_figure(points, shown=50, selected=np.arange(50, 150)).data[0].z
+        right = slice(whole.shape[1] // 2, None)
+        np.testing.assert_array_equal(half[:, right], whole[:, right])
+        left = slice(0, whole.shape[1] // 2)
+        assert 0 < half[:, left].max() < whole[:, left].max() / 4
+
+    @pytest.mark.parametrize("drag", ["lasso", "select"])
+    def test_what_is_drawn_touches_no_points(self, drag):
+        figure = map_figure(COORDINATES, shown=50, overlays=[SEEDS], drag=drag)
+        *others, sheet = figure.data
+        assert figure.layout.dragmode == drag
+        # Plotly selects among the traces on the uppermost axes: those of the sheet.
+        assert sheet.yaxis == "y2"
+        assert figure.layout.yaxis2.matches == "y"
+        assert figure.layout.yaxis2.range == figure.layout.yaxis.range
+        assert sheet.x == (None,)
+        assert all(trace.yaxis is None for trace in others)
+        assert len(map_figure(COORDINATES, shown=50, overlays=[SEEDS]).data) == len(others)
+
+    def test_numbers_are_places_in_the_playlist(self):
+        coordinates = COORDINATES.copy()
+        coordinates[17] = np.nan
+        overlay = Overlay("seed", [5, 17, 30], ["a", "b", "c"], numbered=True)
+        marks = map_figure(coordinates, overlays=[overlay]).data[-1]
+        assert marks.customdata.tolist() == [5, 30]
+        assert marks.text == ("1", "3")
 
     def test_a_trail_joins_the_placed_tracks_in_order_and_points_onwards(self):
         coordinates = np.array([[-0.5, 0], [0, 0.5], [np.nan, 0], [0.5, 0.5], [0.5, -0.5]])
         figure = map_figure(coordinates, trails=[Trail([0, 2, 3, 9, 4]), Trail([4, 1], True)])
-        line, arrows, proposed, onward = figure.data[1:]
+        line, arrows, proposed = figure.data[1:]
         np.testing.assert_allclose(np.c_[line.x, line.y], coordinates[[0, 3, 4]])
-        assert (line.line.dash, proposed.line.dash) == ("solid", "dash")
+        assert (line.line.dash, proposed.line.dash) == ("solid", "dot")
         assert arrows.marker.symbol == "triangle-up"
         # Clockwise from upwards: east-north-east, then down.
         assert arrows.marker.angle % 360 == pytest.approx([np.degrees(np.arctan2(1, 0.5)), 180])
-        assert onward.marker.angle == pytest.approx([np.degrees(np.arctan2(-0.5, 1))])
+        np.testing.assert_allclose(np.c_[proposed.x, proposed.y], coordinates[[4, 1]])
         assert len(map_figure(coordinates, trails=[Trail([0, 9])]).data) == 1
 
     def test_on_a_phone_fewer_texts_stay_within_the_map_and_do_not_overlap(self):

@@ -3,20 +3,11 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.special import zeta
 
 from core.explore import power_law
-from core.explore.power_law import (
-    NoFit,
-    PowerLawFit,
-    ccdf,
-    fit_power_law,
-    fitted_line,
-    length_histogram,
-    rank_frequency,
-)
+from core.explore.power_law import NoFit, PowerLawFit, fit_power_law, fitted_line
+from core.explore.spread import ccdf
 
 
 @cache
@@ -60,42 +51,63 @@ def test_standard_error_is_the_scatter_of_the_estimate():
     assert np.std(exponents) == pytest.approx(np.mean(errors), rel=0.35)
 
 
+def the_packages(counts: np.ndarray, **more):
+    import powerlaw
+
+    settings = {"discrete": True, "estimate_discrete": False, "verbose": 0}
+    return powerlaw.Fit(counts, **settings, **{"parameter_ranges": {"alpha": [1.01, 8]}} | more)
+
+
 @pytest.mark.filterwarnings("ignore")  # of the exponents that the package tries on the way
-def test_fit_is_the_packages_own_with_the_same_x_min(counts):
-    import powerlaw
-
+@pytest.mark.parametrize(("exponent", "x_min"), [(1.8, 1), (2.4, 12), (3.6, 5), (5.0, 3)])
+def test_fit_is_the_packages_own(exponent, x_min):
+    tail = planted(exponent, x_min, 4_000)
+    counts = with_body(tail, x_min) if x_min > 1 else tail
     fit = fit_power_law(counts)
-    theirs = powerlaw.Fit(
-        counts, xmin=fit.x_min, discrete=True, estimate_discrete=False, verbose=0,
-        parameter_ranges={"alpha": [1.01, 8]},
-    )  # fmt: skip
-    assert fit.exponent == pytest.approx(theirs.power_law.alpha, abs=1e-6)
-    assert fit.distance == pytest.approx(theirs.power_law.D, abs=1e-6)
+    theirs = the_packages(counts, xmin=(1, 60))
+    assert fit.x_min == theirs.xmin
     assert fit.n_tail == theirs.n_tail
+    assert fit.exponent == pytest.approx(theirs.power_law.alpha, abs=2e-4)
+    assert fit.distance == pytest.approx(theirs.power_law.D, abs=2e-5)
 
 
-@pytest.mark.parametrize("favoured", ["lognormal", "power_law"])
-def test_comparison_is_the_packages_own(favoured):
-    import powerlaw
-
-    if favoured == "lognormal":
-        counts = np.random.default_rng(0).lognormal(2, 1, 8_000).astype(int) + 1
-    else:
-        counts = planted(2.2, 1, 8_000)
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("law", "better", "worse"),
+    [
+        ("lognormal", {"lognormal", "truncated power law"}, set()),
+        ("truncated", {"lognormal", "truncated power law"}, {"exponential"}),
+        ("power law", set(), {"exponential"}),
+    ],
+)
+def test_comparisons_are_the_packages_own(law, better, worse):
+    random = np.random.default_rng(0)
+    x = np.arange(1, 20_000)
+    cut_off = x**-1.7 * np.exp(-0.02 * x)
+    counts = {
+        "lognormal": lambda: random.lognormal(2, 1, 8_000).astype(int) + 1,
+        "truncated": lambda: random.choice(x, 4_000, p=cut_off / cut_off.sum()),
+        "power law": lambda: planted(3.2, 1, 8_000),
+    }[law]()
     fit = fit_power_law(counts)
-    (comparison,) = fit.comparisons
-    theirs = powerlaw.Fit(
-        counts, xmin=fit.x_min, discrete=True, estimate_discrete=False, verbose=0,
-        parameter_ranges={"alpha": [1.01, 8]},
-    )  # fmt: skip
-    ratio, p_value = theirs.distribution_compare("power_law", "lognormal", normalized_ratio=True)
-    assert comparison.ratio == pytest.approx(ratio, rel=0.01)
-    assert comparison.p_value == pytest.approx(p_value, rel=0.1)
-    assert comparison.favours == favoured
+    assert {c.alternative for c in fit.comparisons if c.favours == c.alternative} == better
+    assert {c.alternative for c in fit.comparisons if c.favours == "power law"} == worse
+    # The exponent of a truncated law may be below 1: its cut-off makes it a law.
+    theirs = the_packages(counts, xmin=fit.x_min, parameter_ranges={"alpha": [0, 8]})
+    for comparison, name in zip(
+        fit.comparisons, ("exponential", "lognormal", "truncated_power_law"), strict=True
+    ):
+        # Theirs is the truncated law at the end of a search, without the case of no cut-off.
+        ratio, p_value = theirs.distribution_compare(
+            "power_law", name, normalized_ratio=name != "truncated_power_law"
+        )
+        assert comparison.alternative == name.replace("_", " ")
+        assert comparison.ratio == pytest.approx(ratio, rel=0.01, abs=0.05)
+        assert comparison.p_value == pytest.approx(p_value, rel=0.1, abs=1e-6)
 
 
 def test_no_ratio_where_the_lognormal_runs_away():
-    (comparison,) = fit_power_law(planted(2.2, 12, 20_000)).comparisons
+    comparison = fit_power_law(planted(2.2, 12, 20_000)).comparisons[1]
     assert (comparison.alternative, comparison.ratio, comparison.favours) == (
         "lognormal",
         None,
@@ -103,17 +115,26 @@ def test_no_ratio_where_the_lognormal_runs_away():
     )
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_search_finds_the_x_min_that_the_package_finds(counts):
-    import powerlaw
+def test_a_truncated_power_law_without_cut_off_is_the_power_law():
+    comparison = fit_power_law(planted(2.2, 12, 20_000)).comparisons[2]
+    assert comparison.alternative == "truncated power law"
+    assert -2 < comparison.ratio <= 0
+    assert comparison.favours is None
 
-    theirs = powerlaw.Fit(
-        counts, discrete=True, estimate_discrete=False, verbose=0,
-        xmin=(1, 120), parameter_ranges={"alpha": [1.01, 8]},
-    )  # fmt: skip
-    fit = fit_power_law(counts)
-    assert fit.x_min == theirs.xmin
-    assert fit.distance == pytest.approx(theirs.D, abs=1e-5)
+
+@pytest.mark.parametrize(
+    ("exponent", "rate", "x_min"),
+    [(1.8, 0.01, 1), (0.0, 0.04, 80), (4.6, 5e-9, 17), (0.5, 1e-4, 5), (3.0, 2.0, 1)],
+)
+def test_the_sum_of_a_truncated_law_is_lerchs(exponent, rate, x_min):
+    mpmath = pytest.importorskip("mpmath")
+    exact = mpmath.lerchphi(mpmath.exp(-rate), exponent, x_min) * mpmath.mpf(x_min) ** exponent
+    assert power_law._cut_off_sum(exponent, rate, x_min) == pytest.approx(float(exact), rel=1e-9)
+
+
+def test_zeta_is_scipys():
+    exponents, x = np.linspace(1.01, 8, 40)[:, None], np.r_[np.arange(1, 60), 1e3, 1e5]
+    np.testing.assert_allclose(power_law.zeta(exponents, x), zeta(exponents, x), rtol=1e-8)
 
 
 def test_candidates_are_few_and_leave_a_tail():
@@ -150,46 +171,6 @@ def test_fitted_line_meets_the_curve_at_x_min(counts):
     assert line.x[-1] == counts.max()
     assert line.y[0] == pytest.approx(curve.y[curve.x == fit.x_min][0])
     assert (np.diff(line.y) < 0).all()
-
-
-def test_rank_frequency():
-    curve = rank_frequency(np.array([1, 0, 7, 3, 3]))
-    assert curve.x.tolist() == [1, 2, 3, 4]
-    assert curve.y.tolist() == [7, 3, 3, 1]
-
-
-@given(st.lists(st.integers(0, 30), min_size=1))
-def test_ccdf_is_the_share_that_is_at_least_x(counts):
-    counts = np.array(counts)
-    kept = counts[counts > 0]
-    curve = ccdf(counts)
-    assert curve.x.tolist() == sorted(set(kept.tolist()))
-    assert curve.y == pytest.approx(np.array([(kept >= x).mean() for x in curve.x]))
-
-
-def test_curves_are_thinned_but_keep_their_ends():
-    counts = np.random.default_rng(0).permutation(np.arange(1, 200_001))
-    for curve in (rank_frequency(counts), ccdf(counts)):
-        assert 500 < len(curve.x) <= power_law.CURVE_POINTS
-        assert len(curve.y) == len(curve.x)
-        assert (np.diff(curve.x) > 0).all()
-        assert curve.x[[0, -1]].tolist() == [1, 200_000]
-    assert ccdf(counts).y[[0, -1]] == pytest.approx([1, 1 / 200_000])
-
-
-@given(st.lists(st.integers(1, 10_000), min_size=1, max_size=200))
-def test_length_histogram_counts_every_playlist_in_bins_that_never_shrink(lengths):
-    histogram = length_histogram(np.array(lengths))
-    assert histogram.counts.sum() == len(lengths)
-    assert histogram.edges[0] == min(lengths)
-    assert histogram.edges[-1] > max(lengths)
-    assert (np.diff(histogram.edges, 2) >= 0).all()
-
-
-def test_nothing_is_no_error():
-    nothing = np.empty(0, np.int32)
-    assert len(rank_frequency(nothing).x) == len(ccdf(nothing).x) == 0
-    assert length_histogram(nothing).counts.tolist() == [0]
 
 
 def test_real_playlists_get_a_fit_or_a_reason(shared_data):

@@ -5,7 +5,15 @@ import pytest
 
 from core.errors import SegueError
 from core.explore import projection
-from core.explore.projection import METHODS, advice, project, true_neighbours, trust, within
+from core.explore.projection import (
+    METHODS,
+    advice,
+    project,
+    simplified,
+    true_neighbours,
+    trust,
+    within,
+)
 from core.progress import Progress
 
 STYLES, EACH, D = 4, 40, 16
@@ -208,6 +216,19 @@ def test_within_a_polygon():
     points = np.array([[1, 0.25], [1, 1], [0.1, 1], [1.9, 1], [3, 1], [-1, 0.25], [np.nan, 1]])
     assert within(points, *bay).tolist() == [True, False, True, True, False, False, False]
     assert not within(points, [], []).any()
+
+
+def test_a_simplified_outline_keeps_its_corners_and_nearly_all_it_holds():
+    square = simplified([0, 0.5, 1, 1, 1, 0.4, 0, 0], [0, 0, 0, 0.3, 1, 1.01, 1, 0.6], 4)
+    assert square.tolist() == [[0, 0], [1, 0], [1, 1], [0, 1]]
+    around = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    bean = (1 + 0.4 * np.cos(3 * around)) * np.array([np.cos(around), np.sin(around)])
+    points = np.random.default_rng(0).uniform(-1.5, 1.5, (2_000, 2))
+    fewer = simplified(*bean, 48)
+    assert len(fewer) == 48
+    same = within(points, *bean) == within(points, *fewer.T)
+    assert same.mean() > 0.98
+    assert simplified([0, 1, 0], [0, 0, 1], 48).tolist() == [[0, 0], [1, 0], [0, 1]]
 
 
 def test_true_neighbours():

@@ -190,7 +190,7 @@ def test_nothing_trained_says_how_to_train(open_page):
     at = open_page("comparison", dataset="signs", **LEADERBOARD)
     assert "that comes first" in texts(at)
     (page,) = at.get("page_link")
-    assert "Library" in page.proto.label
+    assert "Training" in page.proto.label
 
 
 @pytest.mark.parametrize("content", ["{}", "not JSON", '{"dataset": "x", "rows": []}'])

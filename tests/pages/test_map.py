@@ -8,7 +8,9 @@ import pytest
 from core.dataset.dataset import Dataset
 from core.training.maps import load_map, make_map
 from core.training.train import load_model
-from pages.map_chart import drawn_around
+from pages.map_chart import MOST_CORNERS, MapName, Outline, drawn_around
+from pages.session import Version
+from pages.view import MOST_LETTERS
 from tests.pages.conftest import link, press, texts
 
 
@@ -97,6 +99,8 @@ def test_every_choice_comes_back_from_the_link(open_page, two_maps):
         ("map.colour", "genre", "There is no “genre” to colour this map by"),
         ("map.compare", "als-umap", "There is no map “als-umap” here to compare with"),
         ("map.points", "-3", "map.points=-3, which is no choice here"),
+        ("map.area", "als-umap~1.2", "on the map “als-umap”, which is not here"),
+        ("map.area", "als-pca~1", "map.area=als-pca~1, which is no choice here"),
         ("map.focus", "t:nobody", "looks at the track t:nobody, which this dataset does not have"),
     ],
 )
@@ -128,28 +132,54 @@ def test_a_public_host_lays_out_nothing_and_says_so(open_page, monkeypatch):
 
 
 def test_a_box_is_given_by_two_corners(two_maps):
-    shown = load_map(two_maps, "als", "pca")
-    everything = drawn_around(shown, [{"x": [-4, 4], "y": [4, -4]}])
-    assert everything.tolist() == list(range(len(shown.coordinates)))
-    halves = [{"x": [-4, 0], "y": [-4, 4]}, {"x": [0, 4], "y": [-4, 4]}]
-    assert drawn_around(shown, halves).tolist() == everything.tolist()
-    assert len(drawn_around(shown, halves[:1])) < len(everything)
+    version, name = Version("planted", ""), MapName("als", "pca")
+    coordinates = load_map(two_maps, "als", "pca").coordinates
+
+    def inside(x, y):
+        return drawn_around(version, Outline.drawn(name, {"x": x, "y": y})).tolist()
+
+    assert inside([-4, 4], [4, -4]) == list(range(len(coordinates)))
+    left = np.flatnonzero(coordinates[:, 0] < 0).tolist()
+    assert inside([-4, 0], [-4, 4]) == left
+    assert 0 < len(left) < len(coordinates)
+
+
+def test_an_outline_fits_into_a_link_and_comes_back():
+    around = np.linspace(0, 2 * np.pi, 900)
+    shape = {"x": (-4 * np.cos(around)).tolist(), "y": (-4 * np.sin(around)).tolist()}
+    outline = Outline.drawn(MapName("two_tower", "umap"), shape)
+    assert len(outline.corners) == MOST_CORNERS
+    assert len(str(outline)) < MOST_LETTERS
+    assert Outline.read(str(outline)) == outline
+    for text in (
+        "two_tower-umap~1",
+        "two_tower-mds~1.2",
+        "popularity-pca~1.2",
+        "als-pca~a.b",
+        f"als-pca~1.{10**400}",
+    ):
+        with pytest.raises(ValueError):
+            Outline.read(text)
 
 
 def test_a_selection_is_marked_on_both_maps_and_listed(open_page, two_maps):
-    at = open_page("map", **{"map.compare": "als-pca"})
-    version = at.session_state["version"]
-    at.session_state["map_area"] = {"of": version, "tracks": np.arange(40, dtype=np.int32)}
-    at.run()
-    assert "40 selected" in texts(at)
-    assert len(at.dataframe[-1].value) == 40
+    coordinates = load_map(two_maps, "als", "pca").coordinates
+    x, y = np.sort(coordinates[:, 0])[[9, 49]].mean(), 4
+    outline = Outline.drawn(MapName("als", "pca"), {"x": [-4, x], "y": [-y, y]})
+    area = str(outline)
+    inside = int((coordinates[:, 0] < outline.corners[1][0] / 1000).sum())
+    at = open_page("map", **{"map.compare": "als-pca", "map.area": area})
+    assert link(at)["map.area"] == [area]
+    assert f"{inside} selected" in texts(at)
+    assert len(at.dataframe[-1].value) == inside
     for spec in specs(at):
         chosen = [trace for trace in spec["data"] if "selectedpoints" in trace]
         assert chosen
     press(at, "Add all")
-    assert len(link(at)["seed"]) == 40
+    assert len(link(at)["seed"]) == inside
     press(at, "Clear")
     assert "selected" not in texts(at)
+    assert "map.area" not in link(at)
     assert not any("selectedpoints" in trace for trace in specs(at)[0]["data"])
 
 

@@ -1,7 +1,7 @@
 """One chart, one pure function that returns a plotly Figure; nothing here computes or loads.
 
-Every figure has a transparent background and inherits its font, so that it sits on a light and on
-a dark page; `dark` chooses the colours. Text from a dataset is escaped: plotly reads HTML.
+Every figure is on the page's own colour and inherits its font, so that it sits on a light and on a
+dark page; `dark` chooses the colours. Text from a dataset is escaped: plotly reads HTML.
 """
 
 from core.explore.figures.agreement import matrix_figure, places_figure

@@ -92,7 +92,7 @@ def _add_tops(figure: go.Figure, curve: Curve, noun: str, dark: bool) -> None:
     )
     for line, (top, share, text) in enumerate(zip(TOPS, below.tolist(), held, strict=True)):
         # Below the curve is room at the right; where it sags too far, there is left of the mark.
-        foot = 0.06 + 0.1 * line
+        foot = 0.05 + 0.085 * line
         if share > foot + 0.1:
             figure.add_shape(
                 type="line",

@@ -29,8 +29,11 @@ NAME_SPOTS = (("left", 12, 0), ("right", -12, 0), ("center", 0, 18), ("center", 
 LABEL_SPOTS = (("center", 0, 0), ("left", 0, 0), ("right", 0, 0))
 """Where a label may stand over its point; by an end only where it would leave a narrow map."""
 
-ARROW_APART_PX = 26
+ARROW_APART_PX = 40
 """Steps of a playlist that are shorter have no arrow."""
+
+NUMBERED_PX, NUMBER_PX = 20, 11
+"""Size of a mark with a number in it, and of the number."""
 
 
 @dataclass(frozen=True)
@@ -44,23 +47,27 @@ class Overlay:
         Ids; those without a place on the map are left out.
     names : sequence of str
         What each is called, in the same order.
+    numbered : bool
+        Whether each mark says its place in that order, from 1.
     """
 
     kind: Kind
     tracks: Sequence[int]
     names: Sequence[str]
+    numbered: bool = False
 
 
 @dataclass(frozen=True)
 class Trail:
-    """Tracks joined by a line in their order, with arrows.
+    """Tracks joined by a line in their order.
 
     Attributes
     ----------
     tracks : sequence of int
         Ids; where one has no place on the map the line goes on to the next.
     proposed : bool
-        Whether it is what a model proposes, which is dashed.
+        Whether it is what a model proposes: a thin dotted line, where a playlist has a solid one
+        with arrows.
     """
 
     tracks: Sequence[int]
@@ -91,24 +98,32 @@ def add_overlay(
 ) -> None:
     """Add the tracks' marks."""
     shown = [
-        (track, name)
-        for track, name in zip(overlay.tracks, overlay.names, strict=True)
+        (place, track, name)
+        for place, (track, name) in enumerate(zip(overlay.tracks, overlay.names, strict=True), 1)
         if is_placed(coordinates, track)
     ]
-    tracks = np.array([track for track, _ in shown], np.int32)
+    tracks = np.array([track for _, track, _ in shown], np.int32)
+    marker, numbers = overlay_marker(overlay.kind, colours), {}
+    if overlay.numbered:
+        marker |= {"size": NUMBERED_PX}
+        numbers = {
+            "text": [str(place) for place, _, _ in shown],
+            "textfont": {"color": colours.background, "size": NUMBER_PX, "weight": 600},
+        }
     figure.add_trace(
         go.Scattergl(
             x=coordinates[tracks, 0],
             y=coordinates[tracks, 1],
             customdata=tracks,
-            mode="markers",
+            mode="markers+text" if overlay.numbered else "markers",
             name=KIND_NAMES[overlay.kind],
-            hovertext=[escape(name, quote=False) for _, name in shown],
+            hovertext=[escape(name, quote=False) for _, _, name in shown],
             hoverinfo="text",
-            marker=overlay_marker(overlay.kind, colours),
+            marker=marker,
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
             legendrank=3_000,
+            **numbers,
         )
     )
 
@@ -116,7 +131,7 @@ def add_overlay(
 def add_trail(
     figure: go.Figure, trail: Trail, coordinates: np.ndarray, colours: Palette, unit_px: float
 ) -> None:
-    """Add a line through the tracks, and an arrow half-way along each step that has room."""
+    """Add a line through the tracks; of a playlist, an arrow half-way along each long step."""
     tracks = [track for track in trail.tracks if is_placed(coordinates, track)]
     points = np.asarray(coordinates[np.array(tracks, np.int32)], float)
     if len(points) < 2:
@@ -129,11 +144,17 @@ def add_trail(
             y=points[:, 1],
             mode="lines",
             name=name,
-            line={"color": colour, "width": 2, "dash": "dash" if trail.proposed else "solid"},
+            line={
+                "color": colour,
+                "width": 1 if trail.proposed else 2,
+                "dash": "dot" if trail.proposed else "solid",
+            },
             hoverinfo="skip",
             legendrank=3_100,
         )
     )
+    if trail.proposed:
+        return
     steps = np.diff(points, axis=0)
     far = np.linalg.norm(steps, axis=1) * unit_px > ARROW_APART_PX
     middles = (points[:-1] + points[1:])[far] / 2

@@ -164,7 +164,7 @@ def density_trace(points: Points, colours: Palette) -> list[go.Heatmap]:
             dy=step,
             zmin=0,
             zmax=255,
-            zsmooth="best",
+            zsmooth="fast",
             colorscale=[
                 (0, faded(colours.muted, 0)),
                 (1, faded(colours.muted, DENSITY_OPACITY)),

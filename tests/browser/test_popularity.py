@@ -1,0 +1,84 @@
+"""How popularity is spread, as a person reads it."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.dataset.dataset import Dataset
+from core.explore.examples import examples
+from core.workspace import DEMO
+from tests.browser.actions import expect_heading, link
+
+VERDICT = re.compile("samples drawn from the fitted law")
+
+
+def open_demo(page: Page, server: str, words: str = "") -> None:
+    demo = Dataset(DEMO)
+    seeds = demo.values("uri", examples(demo)[0].tracks)
+    asked = "&".join(f"seed={uri}" for uri in seeds)
+    page.goto(f"{server}/popularity?dataset=demo&{asked}{words}")
+
+
+def figure(page: Page, name: str) -> str:
+    """What a headline figure says."""
+    shown = page.get_by_test_id("stMetric").filter(has_text=name)
+    return shown.get_by_test_id("stMetricValue").inner_text()
+
+
+def names(page: Page, chart: int) -> list[str]:
+    """Names of the traces of a chart, once it is drawn."""
+    drawn = page.locator(".js-plotly-plot").nth(chart)
+    expect(drawn.locator(".main-svg").first).to_be_visible()
+    return drawn.evaluate("plot => plot.data.map(trace => trace.name)")
+
+
+@pytest.mark.parametrize("dataset", ["demo", "open"])
+def test_from_tracks_to_artists_and_back_by_the_link(journeys_server, open_tab, dataset):
+    page = open_tab()
+    if dataset == "demo":
+        open_demo(page, journeys_server)
+    else:
+        page.goto(f"{journeys_server}/popularity?dataset=open")
+    expect(page.get_by_text(VERDICT)).to_be_visible()
+    expect(page.get_by_text(re.compile(r"95 %: \d\.\d+ to \d\.\d+"))).to_be_visible()
+    of_tracks = figure(page, "Gini coefficient")
+    assert ("Seeds" in names(page, 0)) == ("Continuation" in names(page, 1)) == (dataset == "demo")
+    assert "Power law" in names(page, 1)
+    assert names(page, 2)[:2] == ["Equal shares", "All tracks"]
+
+    page.get_by_role("radio", name="Artists").click()
+    page.wait_for_function("new URL(location.href).searchParams.get('popularity.of') === 'artist'")
+    expect(page.get_by_text("An artist has one entry in a playlist")).to_be_visible()
+    expect(page.get_by_text(VERDICT)).to_be_visible()
+    page.wait_for_function(
+        """() => document.querySelectorAll(".js-plotly-plot")[2]?.data
+            .some(trace => trace.name === "All artists")"""
+    )
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    of_artists = figure(page, "Gini coefficient")
+    assert of_artists != of_tracks
+
+    again = open_tab()
+    again.goto(page.url)
+    expect(again.get_by_text(VERDICT)).to_be_visible()
+    assert figure(again, "Gini coefficient") == of_artists
+
+
+def test_more_samples_are_drawn_with_a_bar_and_stay_in_the_link(journeys_server, open_tab):
+    page = open_tab()
+    page.goto(f"{journeys_server}/popularity?dataset=open")
+    expect(page.get_by_text("Of 100 samples drawn")).to_be_visible()
+    page.get_by_role("radio", name="400", exact=True).click()
+    expect(page.get_by_text("Of 400 samples drawn")).to_be_visible()
+    assert link(page)["popularity.samples"] == ["400"]
+
+
+def test_on_a_phone_it_fits_and_says_how_to_measure(journeys_server, open_tab):
+    page = open_tab("phone", "dark")
+    page.goto(f"{journeys_server}/popularity?dataset=open")
+    expect_heading(page, "Popularity")
+    expect(page.get_by_text(VERDICT)).to_be_visible()
+    expect(page.get_by_text("Start a playlist, and its tracks are marked")).to_be_visible()
+    expect(page.get_by_text("python -m core evaluate --dataset open")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
