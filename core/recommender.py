@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -23,6 +23,8 @@ CANDIDATES = 1000
 FUSION = "fusion"
 """Name of the answer in which all models take part and their rankings are fused."""
 _POPULAR = "No seed and no title: the most popular tracks."
+_RECENT = 16
+"""Queries whose candidates and scores are kept; each is some 200 kB."""
 _POOL = 20
 """How many popular tracks are looked at for each that a list lacks."""
 _NEAREST = ("track2vec", "item_knn")
@@ -121,6 +123,7 @@ class Recommender:
                 f"No model is trained on the dataset {dataset.name!r}: run "
                 f"`python -m core train --dataset {dataset.name}`."
             )
+        self._recent: dict[tuple[Any, ...], Any] = {}
         self.dataset = dataset
         self.models = dict(models)
         self.ranker = ranker
@@ -280,8 +283,7 @@ class Recommender:
         if not tastes:
             return []
         queries = Queries([taste.asked for taste in tastes], [title or None] * len(tastes))
-        answers = self._answers(queries, name, k)
-        candidates, scores = self._scores(queries, answers, name)
+        answers, candidates, scores = self._remembered(queries, name, k)
         sources = self._sources(queries, name)
         found = []
         for row, taste in enumerate(tastes):
@@ -323,6 +325,21 @@ class Recommender:
             self.ranker.sources if self.ranker and mine else by_model
             for mine, by_model in zip(ranked, self._weights(queries, model), strict=True)
         ]
+
+    def _remembered(
+        self, queries: Queries, model: str, k: int
+    ) -> tuple[dict[str, Recommendations], Candidates, np.ndarray]:
+        """Stages 1 and 3, kept for the last queries: whoever turns a dial asks the same again."""
+        seeds = tuple(one.tobytes() for one in queries.seeds)
+        key = (seeds, tuple(queries.titles), model, max(CANDIDATES, 2 * k))
+        kept = self._recent.pop(key, None)
+        if kept is None:
+            answers = self._answers(queries, model, k)
+            kept = (answers, *self._scores(queries, answers, model))
+        self._recent[key] = kept
+        for old in list(self._recent)[:-_RECENT]:
+            self._recent.pop(old, None)
+        return kept
 
     def _answers(self, queries: Queries, model: str, k: int) -> dict[str, Recommendations]:
         """Stage 1: candidates of every model that takes part in the answer to some query."""

@@ -170,6 +170,7 @@ def test_a_single_mood_is_continued_by_its_own_seeds(planted, recommender):
 
 
 def test_the_moods_are_answered_in_one_batch(planted, recommender, monkeypatch):
+    monkeypatch.setattr(recommender, "_recent", {})
     queries = []
     model = recommender.models["als"]
     answer = model.recommend

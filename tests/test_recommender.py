@@ -370,3 +370,20 @@ def test_a_model_that_only_re_orders_answers_where_it_is_alone(trained, planted,
 def test_no_queries_get_no_answers(ranked):
     assert ranked.recommend(Queries([], []), 5).ids.shape == (0, 5)
     assert ranked.scored(Queries([], [])) == []
+
+
+def test_a_dial_asks_no_model_again_and_another_seed_does(planted, recommender, monkeypatch):
+    model, times = recommender.models["als"], []
+    answer = model.recommend
+    monkeypatch.setattr(recommender, "_recent", {})
+    monkeypatch.setattr(
+        model, "recommend", lambda queries, k: (times.append(k), answer(queries, k))[1]
+    )
+    seeds = seeds_of(planted, 1, 4)
+    first = recommender.continue_playlist(seeds, k=20)
+    turned = recommender.continue_playlist(seeds, k=20, dials=Dials(popularity=1.0))
+    again = recommender.continue_playlist(seeds, k=20)
+    assert len(times) == 1
+    assert again.tracks.tolist() == first.tracks.tolist() != turned.tracks.tolist()
+    recommender.continue_playlist(seeds[:3], k=20)
+    assert len(times) == 2
