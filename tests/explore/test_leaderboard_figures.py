@@ -35,7 +35,7 @@ def contrast(one, other):
 def test_figures_sit_on_any_page_and_escape_names(dark):
     prices = [Price(dot, cost) for dot, cost in zip(DOTS, (10.0, 1.0, 100.0), strict=True)]
     for figure in (dots_figure(DOTS, "R", dark=dark), cost_figure(prices, "s", "R", dark=dark)):
-        assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
+        assert figure.layout.paper_bgcolor == palette(dark).background
         assert figure.layout.font.color == palette(dark).ink
         assert "<b>" not in figure.to_json()
         assert "&lt;b&gt;" in figure.to_json()

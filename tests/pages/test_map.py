@@ -160,6 +160,8 @@ def test_an_outline_fits_into_a_link_and_comes_back():
     ):
         with pytest.raises(ValueError):
             Outline.read(text)
+    with pytest.raises(ValueError):
+        Outline.read(f"als-pca~1.{10**400}")
 
 
 def test_a_selection_is_marked_on_both_maps_and_listed(open_page, two_maps):

@@ -108,7 +108,7 @@ def add_overlay(
         marker |= {"size": NUMBERED_PX}
         numbers = {
             "text": [str(place) for place, _, _ in shown],
-            "textfont": {"color": colours.background, "size": NUMBER_PX, "weight": 600},
+            "textfont": {"color": colours.background, "size": NUMBER_PX, "weight": "bold"},
         }
     figure.add_trace(
         go.Scattergl(
