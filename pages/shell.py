@@ -11,7 +11,9 @@ from pages import answers, dials, jobs, request, session, widgets
 
 STYLE = """<style>
     .stMainBlockContainer { padding-inline: clamp(1rem, 3vw, 3rem); max-width: 110rem; }
+    @media (min-width: 769px) { div:has(> .st-key-simulated_narrow) { display: none; } }
 </style>"""
+CHART_MENU = REPOSITORY / "data" / "chart_menu.html"
 LOGO, ICON = REPOSITORY / "data" / "logo.svg", REPOSITORY / "data" / "icon.svg"
 PAGES = (
     st.Page("continuation.py", title="Continuation", icon=":material/queue_music:", default=True),
@@ -213,14 +215,23 @@ def _blocked() -> None:
     )
 
 
+def _simulated_narrow() -> None:
+    """The badge above the page on a narrow screen, where the sidebar is away."""
+    if Workspace().names() and session.dataset(session.version()).manifest["simulated"]:
+        with st.container(key="simulated_narrow"):
+            widgets.simulated_badge()
+
+
 def run() -> None:
     st.set_page_config(page_title="Segue", page_icon=str(ICON), layout="wide")
     st.logo(str(LOGO), size="large", icon_image=str(ICON))
     st.html(STYLE)
+    st.html(CHART_MENU, unsafe_allow_javascript=True)
     session.start()
     page = st.navigation(list(PAGES))
     sidebar()
     session.write_link()
+    _simulated_narrow()
     notices = st.container()
     with widgets.sentences():
         page.run()
