@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from core.__main__ import app
 from core.bench import contenders
+from core.bench.app import AppReport, Served
 from core.bench.contenders import Contender, our_contenders, peer_contenders
 from core.bench.quality import _measured, quality
 from core.bench.report import METRICS, render, verdict
@@ -344,9 +345,13 @@ def test_without_a_command_all_benchmarks_run_and_print_one_report(bench, report
     monkeypatch.setattr("core.bench.imports.import_benchmark", lambda *_, **__: {"ratio": 3.0})
     monkeypatch.setattr("core.bench.search.search_benchmark", lambda *_, **__: {"p95_ms": 1.0})
     monkeypatch.setattr("core.bench.quality.small_quality", lambda *_: report)
+    served = Served(7, 70, 90, 95, 80, 1, 10, 20, 60)
+    monkeypatch.setattr(
+        "core.bench.app.app_benchmark", lambda *_, **__: AppReport(served, served, 10, 2)
+    )
     said = bench()
     assert said.index("ratio") < said.index("p95_ms") < said.index("Good is at least equal")
-    assert set(json.loads(bench("--json"))) == {"import", "search", "quality"}
+    assert set(json.loads(bench("--json"))) == {"import", "search", "quality", "app"}
     assert json.loads(bench("search", "--json")) == {"p95_ms": 1.0}
     assert "ratio" in bench("import")
 

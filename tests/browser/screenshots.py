@@ -17,7 +17,9 @@ from tests.browser.conftest import CHROMIUM, FLAGS, REPOSITORY, SIZES, serving
 PAGES = ("continuation", "map", "journey", "popularity", "comparison", "training", "library")
 THEMES = ("light", "dark")
 LOADED_MS = 60_000
-DRAWN_MS = 6_000
+DRAWN_MS = 4_000
+CHARTS_DRAWN = """() => [...document.querySelectorAll("[data-testid=stPlotlyChart]")]
+    .every(chart => chart.querySelector(".main-svg"))"""
 
 
 def query() -> str:
@@ -39,6 +41,7 @@ def take(browser: Browser, address: str, page: str, size: str, theme: str, folde
     tab.goto(f"{address}/{path}?{query()}")
     tab.get_by_role("heading").first.wait_for()
     expect(tab.get_by_test_id("stSkeleton")).to_have_count(0, timeout=LOADED_MS)
+    tab.wait_for_function(CHARTS_DRAWN, timeout=LOADED_MS)
     tab.wait_for_timeout(DRAWN_MS)
     tab.screenshot(path=folder / f"{page}-{size}-{theme}.png")
     context.close()

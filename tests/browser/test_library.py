@@ -103,7 +103,7 @@ def test_a_public_set_is_fetched_in_two_goes_and_deleted(songs, tmp_path, monkey
 def test_playlists_are_uploaded_given_features_and_deleted(server, workspace, songs, open_tab):
     name = "uploaded"
     page = open_tab("phone")
-    page.goto(f"{server}/library?dataset=little&library.add=import")
+    page.goto(f"{server}/library?dataset=demo&library.add=import")
     lines = "\n".join(f"{artist} - {title}" for artist, title in names_in(songs, JOINED))
     page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(
         {"name": "mine.txt", "mimeType": "text/plain", "buffer": f"{lines}\nA - One\n".encode()}

@@ -200,11 +200,12 @@ def test_an_unknown_metric_or_setting_is_one_sentence(dataset):
     with pytest.raises(SegueError, match="playlist_knn has no setting 'window'"):
         grid(dataset, "playlist_knn", [{"window": 1}], **SIZES)
     with pytest.raises(SegueError, match="hold out fewer"):
-        grid(dataset, "playlist_knn", POINTS)
+        grid(dataset, "playlist_knn", POINTS, holdout=400, validation=250)
 
 
 def test_a_damaged_record_says_what_to_do(dataset):
-    (dataset.folder / "grids").mkdir()
-    (dataset.folder / "grids" / "playlist_knn.json").write_text("{}")
+    grid(dataset, "playlist_knn", POINTS[:1], **SIZES)
+    record = dataset.folder / "grids" / "playlist_knn.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"points": [{"x": 1}]}))
     with pytest.raises(SegueError, match="does not fit this version of Segue"):
         grid(dataset, "playlist_knn", POINTS, **SIZES)
