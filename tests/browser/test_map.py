@@ -84,12 +84,11 @@ def click_a_track(page: Page, key: str) -> None:
     pytest.fail("a click on the map shows no neighbours")
 
 
-@pytest.mark.parametrize("dataset", ["demo", "open"])
-def test_a_lasso_and_a_click(journeys_server, open_tab, dataset):
+def test_a_lasso_and_a_click(journeys_server, open_tab):
     page = open_tab()
     sent: list[int] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda data: sent.append(len(data))))
-    page.goto(f"{journeys_server}/map?dataset={dataset}")
+    page.goto(f"{journeys_server}/map?dataset=demo")
     await_map(page)
     expect(page.get_by_text("Near here is not always near in track2vec")).to_be_visible()
 
@@ -154,10 +153,9 @@ def test_one_lasso_on_two_maps(journeys_server, open_tab):
     again.wait_for_function(f"({SELECTED})('map') > 20")
 
 
-@pytest.mark.parametrize("dataset", ["demo", "open"])
-def test_on_a_phone_texts_stay_on_the_map_and_apart(journeys_server, open_tab, dataset):
+def test_on_a_phone_texts_stay_on_the_map_and_apart(journeys_server, open_tab):
     page = open_tab("phone", "dark")
-    page.goto(f"{journeys_server}/map?dataset={dataset}&title=party&map.trajectory=yes")
+    page.goto(f"{journeys_server}/map?dataset=open&title=party&map.trajectory=yes")
     await_map(page)
     boxes = page.evaluate(TEXTS, "map")
     assert len(boxes) >= 4

@@ -140,9 +140,8 @@ def test_a_public_host_says_what_it_does_not_do(tmp_path, open_tab, monkeypatch)
         page.context.close()  # before the server goes
 
 
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_models_of_real_playlists(journeys_server, open_tab, size):
-    page = open_tab(size)
+def test_models_of_real_playlists(journeys_server, open_tab):
+    page = open_tab("phone")
     page.goto(f"{journeys_server}/training?dataset=open&training.part=models")
     card = page.locator(".st-key-card_als")
     expect(card.get_by_text("Fitted in")).to_be_visible()
