@@ -94,11 +94,3 @@ def test_on_a_phone_it_fits_and_turns(journeys_server, open_tab):
     expect(page.get_by_role("heading", name="24 stops")).to_be_visible()
     assert len(stops(page)) == 24
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-
-
-def test_why_there_is_no_way(journeys_server, open_tab):
-    page = open_tab()
-    page.goto(f"{journeys_server}/journey?dataset=demo&journey.to=nonsense&journey.stops=3")
-    expect(page.get_by_text("which is not in this dataset")).to_be_visible()
-    expect(page.get_by_role("heading", name="No way through")).to_be_visible()
-    expect(page.get_by_text("The shortest way has")).to_be_visible()

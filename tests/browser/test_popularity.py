@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from core.dataset.dataset import Dataset
 from core.explore.examples import examples
 from core.workspace import DEMO
-from tests.browser.actions import expect_heading, link
+from tests.browser.actions import expect_heading
 
 VERDICT = re.compile("samples drawn from the fitted law")
 
@@ -63,15 +63,6 @@ def test_from_tracks_to_artists_and_back_by_the_link(journeys_server, open_tab, 
     again.goto(page.url)
     expect(again.get_by_text(VERDICT)).to_be_visible()
     assert figure(again, "Gini coefficient") == of_artists
-
-
-def test_more_samples_are_drawn_with_a_bar_and_stay_in_the_link(journeys_server, open_tab):
-    page = open_tab()
-    page.goto(f"{journeys_server}/popularity?dataset=open")
-    expect(page.get_by_text("Of 100 samples drawn")).to_be_visible()
-    page.get_by_role("radio", name="400", exact=True).click()
-    expect(page.get_by_text("Of 400 samples drawn")).to_be_visible()
-    assert link(page)["popularity.samples"] == ["400"]
 
 
 def test_on_a_phone_it_fits_and_says_how_to_measure(journeys_server, open_tab):
