@@ -30,6 +30,12 @@ def expect_rows(page: Page, key: str, count: int) -> None:
     expect(page.locator(f".st-key-{key} canvas table tbody tr")).to_have_count(count)
 
 
+def settled(page: Page) -> None:
+    """Wait until the page has answered: nothing is being computed for it any more."""
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
 def click_cell(page: Page, key: str, x: float, row: int) -> None:
     """Click into a row of a table, x pixels from its left edge or, below 0, its right."""
     table = page.locator(f".st-key-{key} canvas[data-testid=data-grid-canvas]")

@@ -3,7 +3,7 @@
 import csv
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.actions import (
     LISTED,
@@ -14,16 +14,11 @@ from tests.browser.actions import (
     link,
     search_and_add,
     seeds_in_link,
+    settled,
 )
 from tests.browser.conftest import SIGNS, SPOTIFY_ID, serving
 
 OTHER_PAGES = ("Map", "Journey", "Popularity", "Comparison", "Training", "Library")
-
-
-def settled(page: Page) -> None:
-    """Wait until the page has answered, and not by an exception."""
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
 def test_one_playlist_goes_along_to_every_page_of_a_phone(server, open_tab):
@@ -49,6 +44,7 @@ def test_one_playlist_goes_along_to_every_page_of_a_phone(server, open_tab):
     for name in OTHER_PAGES:
         go_to(page, name, "phone")
         settled(page)
+        expect(page.get_by_test_id("stException")).to_have_count(0)
         assert link(page) == asked
 
 

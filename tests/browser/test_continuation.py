@@ -16,6 +16,7 @@ from tests.browser.actions import (
     link,
     search_and_add,
     seeds_in_link,
+    settled,
 )
 
 # Where columns of the continuation begin, after that of the selection, "#" and, once the list has
@@ -100,7 +101,7 @@ def test_the_whole_path(journeys_server, open_tab, dataset):
     expect(page.get_by_test_id("stSidebar").get_by_text(told)).to_be_visible()
 
     # all of it comes back from the address
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    settled(page)
     asked, answered = link(page), cells(page, "Track")
     page.reload()
     expect_cells(page, "Track", answered)

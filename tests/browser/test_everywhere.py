@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import go_to
+from tests.browser.actions import go_to, settled
 
 PAGES = ("Map", "Journey", "Popularity", "Comparison", "Training", "Library")
 QUIET_MS = 1_500
@@ -33,16 +33,11 @@ SILENT_CHARTS = """() => [...document.querySelectorAll("[data-testid=stPlotlyCha
     .map(chart => chart.outerHTML.slice(0, 200))"""
 
 
-def settled(page: Page) -> None:
-    """Wait until nothing is being computed or loaded any more."""
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-    page.wait_for_timeout(QUIET_MS)
-
-
 def judge(page: Page) -> None:
     """Nothing is wider than the window, and a screen reader can name all there is."""
     settled(page)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    page.wait_for_timeout(QUIET_MS)
     assert not page.locator(".stMain [data-testid=stException]").count()
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     assert page.evaluate(NAMELESS) == []

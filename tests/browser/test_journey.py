@@ -5,7 +5,7 @@ import csv
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import seeds_in_link
+from tests.browser.actions import seeds_in_link, settled
 
 FOUND = "cosine of"
 
@@ -21,7 +21,7 @@ def await_word(page: Page, word: str, expected: str | None) -> None:
 def stops(page: Page) -> list[str]:
     """Titles of the stops, once the journey is there."""
     expect(page.get_by_text(FOUND).first).to_be_visible()
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    settled(page)
     titles = page.locator("[class*=st-key-journey_listed] strong")
     expect(titles.first).to_be_visible()
     return titles.all_inner_texts()

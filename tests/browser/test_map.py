@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Error, Page, expect
 
-from tests.browser.actions import link, seeds_in_link
+from tests.browser.actions import link, seeds_in_link, settled
 
 READY = """key => {
     const plot = document.querySelector(`.st-key-${key}_frame .js-plotly-plot`);
@@ -29,7 +29,7 @@ TEXTS = """key => {
 
 def await_map(page: Page, key: str = "map") -> None:
     page.wait_for_function(READY, arg=key)
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    settled(page)
 
 
 def pick_by(page: Page, mouse: str, mode: str) -> None:

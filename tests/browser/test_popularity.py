@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from core.dataset.dataset import Dataset
 from core.explore.examples import examples
 from core.workspace import DEMO
-from tests.browser.actions import expect_heading
+from tests.browser.actions import expect_heading, settled
 
 VERDICT = re.compile("samples drawn from the fitted law")
 
@@ -55,7 +55,7 @@ def test_from_tracks_to_artists_and_back_by_the_link(journeys_server, open_tab, 
         """() => document.querySelectorAll(".js-plotly-plot")[2]?.data
             .some(trace => trace.name === "All artists")"""
     )
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    settled(page)
     of_artists = figure(page, "Gini coefficient")
     assert of_artists != of_tracks
 

@@ -73,7 +73,7 @@ def test_watch_a_curve_and_cancel(own, open_tab):
     page.get_by_role("button", name="Train and compare").click()
     panel = page.locator(".st-key-job")
     expect(panel.get_by_text("Training vectors")).to_be_visible()
-    expect(panel.locator(".js-plotly-plot")).to_be_visible()
+    expect(panel.locator(".js-plotly-plot").first).to_be_visible()
 
     # whoever opens the workspace sees it, and nobody can start another
     other = open_tab("phone", "dark")
