@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from core.dataset.links import Link, is_id, track_id
 from core.evaluation.dials import SETTINGS
 from core.ordering import Dials
 
@@ -182,9 +183,6 @@ _LISTS = {
 }
 """Fields of uris that a link says one by one, by their word."""
 
-_SPOTIFY = "spotify:track:"
-_SPOTIFY_ID = re.compile(r"[0-9A-Za-z]{22}")
-
 
 def to_link(request: Request) -> dict[str, str | list[str]]:
     """The words of a link that says this request: what differs from the defaults."""
@@ -225,14 +223,8 @@ def from_link(link: Mapping[str, Sequence[str]]) -> tuple[Request, list[str]]:
 
 def _shortened(uri: str) -> str:
     """A Spotify track by its id alone; links are long enough."""
-    return spotify_id(uri) or uri
+    return track_id(uri) or uri
 
 
 def _lengthened(text: str) -> str:
-    return _SPOTIFY + text if _SPOTIFY_ID.fullmatch(text) else text
-
-
-def spotify_id(uri: str) -> str | None:
-    """The id of a real Spotify track, None for any other uri."""
-    shortened = uri.removeprefix(_SPOTIFY)
-    return shortened if shortened != uri and _SPOTIFY_ID.fullmatch(shortened) else None
+    return Link("track", text).uri if is_id(text) else text

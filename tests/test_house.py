@@ -19,14 +19,22 @@ HEAVY = {
     "numba",
     "optax",
     "powerlaw",
+    "requests",
     "similaripy",
     "sklearn",
+    "spotipy",
     "tantivy",
     "umap",
 }
+SPOTIFY = sorted(
+    f"core.spotify.{path.stem}"
+    for path in (ROOT / "core" / "spotify").glob("*.py")
+    if path.stem not in {"__init__", "http"}
+)
 FLOORS = [
     {"errors", "workspace", "progress", "measure", "jobs"},
     {"dataset"},
+    {"spotify"},
     {"retrieval"},
     {"ranking", "ordering", "whatif"},
     {"recommender"},
@@ -39,7 +47,11 @@ FLOORS = [
 
 
 def imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    return imported(ast.parse(path.read_text()))
+
+
+def imported(tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -72,10 +84,32 @@ def test_opening_and_importing_load_nothing_heavy():
         "core.dataset.library, core.dataset.search, core.evaluation.leaderboard, "
         "core.explore.figures, core.explore.power_law, core.explore.projection, "
         "core.explore.journey, core.explore.clusters, core.explore.goodness, core.explore.spread, "
-        "core.moods, core.jobs, core.training.trial, core.bench.app\n"
+        "core.moods, core.jobs, core.training.trial, core.bench.app, pages.account, pages.link_in, "
+        f"{', '.join(SPOTIFY)}\n"
         f"print(sorted({HEAVY!r} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+class RunTime(ast.NodeTransformer):
+    """Leaves out what is imported for type checkers alone."""
+
+    def visit_If(self, node):
+        return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+
+
+def test_spotipy_is_loaded_only_where_its_logs_are_silenced():
+    texts = {
+        path: path.read_text() for path in [*CORE, *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]
+    }
+    loading = {
+        str(path.relative_to(ROOT))
+        for path, text in texts.items()
+        if "spotipy" in text
+        for name in imported(RunTime().visit(ast.parse(text)))
+        if name.split(".")[0] == "spotipy"
+    }
+    assert loading == {"core/spotify/http.py"}

@@ -18,7 +18,6 @@ from pages.request import (
     VARIETY,
     Request,
     from_link,
-    spotify_id,
     to_link,
 )
 
@@ -130,10 +129,3 @@ def test_only_measured_settings_are_offered():
         measured = {value for dial, value in SETTINGS if dial == field}
         assert set(values) == measured | {getattr(Request, field)}
     assert set(PER_ARTIST) == {value for dial, value in SETTINGS if dial == "per_artist"} | {0}
-
-
-def test_only_real_spotify_tracks_have_an_id():
-    assert spotify_id(f"spotify:track:{ID}") == ID
-    assert spotify_id("spotify:track:short") is None
-    assert spotify_id(f"spotify:track:{ID}\n") is None
-    assert spotify_id(f"segue:track:{ID}") is None

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import unquote
 from xml.parsers import expat
 
+from core.dataset.links import Link, is_id, links_in, names_spotify
 from core.dataset.sources.base import Batch, Problem, batch_from_rows
 from core.errors import SegueError
 from core.progress import SILENT, Progress
@@ -56,18 +57,12 @@ _COLUMNS = {
 }
 """Headers in lower case with signs as spaces; earlier ones are preferred."""
 
-_ID = r"([0-9A-Za-z]{22})(?![0-9A-Za-z])"
-_LINK = re.compile(
-    rf"(?:spotify:track:|open\.spotify\.com/(?:intl-[a-z-]+/)?(?:embed/)?track/){_ID}", re.I
-)
-_BARE_ID = re.compile(r"[0-9A-Za-z]{22}")
 _NUMBERING = re.compile(
     r"^\s*(?:[•·*–—-]\s+|(?:#?\d{1,4}[.)]|\(\d{1,4}\)|#\d{1,4})\s*(?=\D)|\d{1,4}\t+)+"
 )
 _NUMBER_DASH = re.compile(r"^\s*\d{1,4}\s+[-–—]\s+")
 _DASH = re.compile(r"\s+[-–—―−]\s+")
 _LONG_DASH = re.compile(r"\s*[–—―]\s*")
-_OTHER_LINK = re.compile(r"\bspotify\.(?:com|link)/|\bspotify:[a-z]+:", re.I)
 _CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?:\.\d+)?")
 _EXTINF = re.compile(r'#EXTINF:\s*(-?[\d.]*)[^,"]*(?:"[^"]*"[^,"]*)*,(.*)', re.I)
 
@@ -398,11 +393,15 @@ def _milliseconds(duration: str | float | None, in_ms: bool) -> int | None:
 
 def track_uri(text: str) -> str | None:
     """The uri of a Spotify track given as link, uri or bare id; None if it is none."""
+    return next(iter(_track_uris(text)), None)
+
+
+def _track_uris(text: str) -> list[str]:
+    """The uris of all tracks that a text links to, or of the one whose bare id it is."""
     text = text.strip()
-    link = _LINK.search(text)
-    if link:
-        return f"spotify:track:{link[1]}"
-    return f"spotify:track:{text}" if _BARE_ID.fullmatch(text) else None
+    if is_id(text):
+        return [Link("track", text).uri]
+    return [link.uri for link in links_in(text) if link.kind == "track"]
 
 
 def _split(text: str) -> list[str]:
@@ -416,12 +415,11 @@ def _lines(text: str, name: str) -> list[ListedPlaylist]:
     for number, line in enumerate(_split(text), 1):
         if not line.strip():
             continue
-        links = [link[0] for link in _LINK.finditer(line)]
-        uris = [uri for uri in map(track_uri, links or [line]) if uri]
+        uris = _track_uris(line)
         if uris:
             for uri in uris:
                 playlist.add(number, uri)
-        elif _OTHER_LINK.search(line):
+        elif names_spotify(line):
             playlist.problem("Spotify links to something else than a track, skipped", number)
         elif names := _artist_and_title(line):
             playlist.add(number, artist=names[0], title=names[1])

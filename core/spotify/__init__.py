@@ -1,0 +1,1 @@
+"""What Segue asks of Spotify's Web API, and of services beside it."""
