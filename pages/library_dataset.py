@@ -1,23 +1,17 @@
 """One dataset of the library: its origin, its cleaning, its audio features, its models."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from core import jobs
-from core.dataset.audio_features import coverage
 from core.dataset.library import SOURCES
-from core.explore.figures import chart_config, coverage_figure
 from core.workspace import Workspace
 from pages import session, view
-from pages.jobs import start
-from pages.screens import is_dark
+from pages.enrichment import show_features
 from pages.session import Version
 from pages.view import Choice
-from pages.widgets import counted, plain
+from pages.widgets import plain
 
 TABLE_PX = 760
 PART = Choice(
@@ -32,7 +26,7 @@ def show_dataset(version: Version) -> None:
     parts = {
         "origin": ("Origin", _origin),
         "cleaning": ("Cleaning", _cleaning),
-        "features": ("Features", _features),
+        "features": ("Features", show_features),
         "models": ("Models", _models),
     }
     part = view.widget(
@@ -97,64 +91,6 @@ def _cleaning(version: Version) -> None:
         alt="What cleaning dropped or changed",
         column_config={"Count": st.column_config.NumberColumn(format="localized", width="small")},
     )
-
-
-# --- audio features ---
-
-
-def _features(version: Version) -> None:
-    joins = session.dataset(version).manifest["features"]
-    known = _coverage(version)
-    chart, form = st.columns([3, 2], gap="large")
-    with chart:
-        if joins:
-            st.markdown(_joined(joins[-1]))
-        before = joins[-1].get("features_before") if joins else None
-        names = ", ".join(f"{name} {share:.0%}" for name, share in known.items())
-        st.plotly_chart(
-            coverage_figure(known, before, dark=is_dark()),
-            key="coverage",
-            config=chart_config(f"{version.name}-audio-features"),
-            alt=f"Share of the tracks for which each audio feature is known: {names}",
-        )
-    if not jobs.public():
-        with form:
-            _join(version)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _coverage(version: Version) -> dict[str, float]:
-    return coverage(Workspace().path(version.name))
-
-
-def _joined(join: Mapping[str, Any]) -> str:
-    """The last joined table in words."""
-    return (
-        f"{plain(join['table'])} was joined last: {counted(join['by_id'], 'track')} found by id, "
-        f"{join['by_name']:,} by title and artist. Tracks with audio features: "
-        f"**{join['before']:.0%}** before, **{join['after']:.0%}** now."
-    )
-
-
-def _join(version: Version) -> None:
-    """A form that joins a table, as a job."""
-    st.markdown("**Join a table of audio features**")
-    with st.form("join", border=False, clear_on_submit=True):
-        file = st.file_uploader(
-            "CSV or Parquet",
-            type=["csv", "tsv", "parquet"],
-            help="A Spotify id, or title and artist, and any of the eleven features.",
-        )
-        sent = st.form_submit_button("Join", icon=":material/join_inner:")
-    if not Workspace().is_own(version.name):
-        st.caption("The demo that ships stays as it is: a copy in your workspace is extended.")
-    if sent and file:
-        name = Path(file.name).name
-        argv = ["features", f"{{files}}/{name}", "--dataset", version.name]
-        start(f"Join {name} to “{version.name}”", argv, {name: file.getvalue()})
-        st.rerun()
-    elif sent:
-        st.error("Choose a file first.", icon=":material/error:")
 
 
 # --- models ---

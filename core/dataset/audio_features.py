@@ -4,18 +4,16 @@ A table is any CSV or Parquet with a Spotify id, or a title and an artist, and s
 features. DuckDB streams it within a bounded memory, whatever its size.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
 
 from core.dataset.build import CleaningReport
 from core.dataset.dataset import Dataset
+from core.dataset.joins import TRACK_FACTS, Origin, coverage, rewrite, rows
 from core.dataset.matching import MATCH_MACROS
 from core.dataset.schema import AUDIO_FEATURES, TRACK_SQL_TYPES
 from core.dataset.tables import (
@@ -23,8 +21,6 @@ from core.dataset.tables import (
     Table,
     count,
     faults,
-    literal,
-    no_glob,
     number_text,
     open_table,
     sentences,
@@ -35,7 +31,6 @@ from core.dataset.tables import (
 )
 from core.errors import SegueError
 from core.progress import SILENT, Progress
-from core.workspace import atomic_file, read_json, write_json
 
 _IDENTITY: dict[str, tuple[str, ...]] = {
     "uri": ("track_uri", "uri", "track_id", "spotify_id", "spotify_uri", "url", "id"),
@@ -49,7 +44,10 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "popularity": ("popularity", "track_popularity"),
     "explicit": ("explicit", "is_explicit", "track_explicit"),
 }
-_GENRE: dict[str, tuple[str, ...]] = {"genre": ("genre", "track_genre", "playlist_genre")}
+_TEXTS: dict[str, tuple[str, ...]] = {
+    "genre": ("genre", "track_genre", "playlist_genre"),
+    "album": ("album", "album_name", "track_album_name"),
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,9 @@ class FeatureReport:
     Attributes
     ----------
     table : str
-        The file's name.
+        The file's name, or what its values come from.
+    licence : str or None
+        What may be done with the values, where that is known.
     rows : int
         Rows of the table.
     by_id, by_name : int
@@ -68,6 +68,8 @@ class FeatureReport:
         Share of the dataset's tracks that have at least one audio feature, 0 to 1.
     features_before, features : dict of str to float
         Share of the tracks that have each feature, before and afterwards.
+    facts_before, facts : dict of str to float
+        The same of what else the tables know of tracks, `joins.TRACK_FACTS`.
     problems : dict
         What was skipped, as the cleaning report gives it: rows read, count and examples by kind.
     """
@@ -80,21 +82,32 @@ class FeatureReport:
     after: float
     features_before: dict[str, float]
     features: dict[str, float]
+    facts_before: dict[str, float]
+    facts: dict[str, float]
+    licence: str | None = None
     problems: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def brings_news(self) -> bool:
+        """Whether more is known of the tracks than before."""
+        return self.features != self.features_before or self.facts != self.facts_before
 
-def join_features(dataset: Dataset, path: Path, progress: Progress = SILENT) -> FeatureReport:
+
+def join_features(
+    dataset: Dataset, path: Path, progress: Progress = SILENT, origin: Origin | None = None
+) -> FeatureReport:
     """Add the table's features to the dataset's tracks.
 
     A row found by id replaces the features that it knows; a row found by title and first artist
-    only fills gaps, as do genre, year, popularity, duration and the explicit flag always. The
-    title must be the same version's, for a live take has other features than its studio
-    recording. Text that is no number or flag, numbers out of range and repeated ids (the first is
-    kept) are counted.
+    only fills gaps, as do album, genre, year, popularity, duration and the explicit flag always,
+    and everything where the table has an `origin`: what a user's own file says stays. The title
+    must be the same version's, for a live take has other features than its studio recording. Text
+    that is no number or flag, numbers out of range and repeated ids (the first is kept) are
+    counted.
 
-    One rename replaces `tracks.parquet`, and the provenance is within that file; the manifest's
-    list "features" is then copied from it. A crash leaves all or nothing of the join, at worst
-    without the copy, which the next join makes.
+    A crash leaves all or nothing of the join, at worst without the manifest's copy of the record,
+    which the next join makes; see `joins.rewrite`. A table with an origin that brings nothing new
+    leaves the files alone.
 
     Parameters
     ----------
@@ -103,7 +116,10 @@ def join_features(dataset: Dataset, path: Path, progress: Progress = SILENT) -> 
     path : Path
         CSV (UTF-8, comma, semicolon or tab) or Parquet. Columns in upper or lower case: track_id,
         id, uri or url; track_name, title or name with artist, artist_name or artists; the
-        features; genre, year or release_date, popularity, duration_ms, explicit (true or false).
+        features; album, genre, year or release_date, popularity, duration_ms, explicit (true or
+        false).
+    origin : Origin, optional
+        Of a table that no user has made; the record names it and its licence.
 
     Returns
     -------
@@ -116,57 +132,37 @@ def join_features(dataset: Dataset, path: Path, progress: Progress = SILENT) -> 
     """
     table = open_table(path)
     columns = _recognise(table)
-    tracks = dataset.folder / "tracks.parquet"
-    before = coverage(dataset.folder)
+    folder = dataset.folder
+    before = {"features": coverage(folder), "facts": coverage(folder, TRACK_FACTS)}
     with stage(MATCH_MACROS + TRACK_URI + _NAME_KEY) as connection:
         progress.update("Reading features", None)
         with sentences(table.name):
             _load(connection, table, columns)
         report = _problems(connection, table.name, columns)
         progress.update("Finding tracks", None)
-        by_id, by_name = _find(connection, tracks)
+        by_id, by_name = _find(connection, rows(folder, "tracks"))
         progress.update("Writing tracks", None)
         merged = [name for name in columns if name not in _IDENTITY]
-        _merge(connection, tracks, merged)
+        _merge(connection, rows(folder, "tracks"), merged, replacing=origin is None)
         result = FeatureReport(
-            table=table.name,
+            table=origin.source if origin else table.name,
             rows=report.rows,
             by_id=by_id,
             by_name=by_name,
-            features_before=before,
+            features_before=before["features"],
+            facts_before=before["facts"],
             **_coverage(connection),
+            licence=origin.licence if origin else None,
             problems=report.as_json(),
         )
-        _write(connection, dataset.folder, merged, result)
+        if origin is None or result.brings_news:
+            rewrite(connection, folder, "tracks", merged, asdict(result), progress)
     return result
-
-
-def provenance(folder: Path) -> list[dict[str, Any]]:
-    """The joins that a dataset folder's tracks have seen, oldest first."""
-    metadata = pq.read_metadata(folder / "tracks.parquet").metadata or {}
-    return list(json.loads(metadata.get(b"features", b"[]")))
-
-
-def coverage(folder: Path) -> dict[str, float]:
-    """Share of a dataset folder's tracks that have each audio feature, from 0 to 1.
-
-    Taken from the file's own statistics, so it costs nothing at any size.
-    """
-    metadata = pq.read_metadata(folder / "tracks.parquet")
-    known = dict.fromkeys(AUDIO_FEATURES, 0)
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        for place in range(group.num_columns):
-            column = group.column(place)
-            if column.path_in_schema in known:
-                nulls = column.statistics.null_count if column.statistics else 0
-                known[column.path_in_schema] += group.num_rows - nulls
-    return {name: count / max(metadata.num_rows, 1) for name, count in known.items()}
 
 
 def _recognise(table: Table) -> dict[str, str]:
     """Field to column; see `join_features` for what is needed."""
-    columns = table.find(_IDENTITY | _VALUES | _GENRE)
+    columns = table.find(_IDENTITY | _VALUES | _TEXTS)
     if "uri" not in columns and not {"title", "artist"} <= columns.keys():
         raise SegueError(
             f'{table.name}: tracks need an id ("track_id", "uri") or a title and an artist '
@@ -233,11 +229,11 @@ def _problems(
     return report
 
 
-def _find(connection: duckdb.DuckDBPyConnection, tracks: Path) -> tuple[int, int]:
+def _find(connection: duckdb.DuckDBPyConnection, tracks: str) -> tuple[int, int]:
     """Fill the tables `by_id` and `by_name` (id, row); return how many tracks are in each."""
     connection.execute(
         f"""CREATE TABLE tracks AS SELECT file_row_number AS id, uri, title, artist_name
-        FROM {_tracks(tracks)}"""
+        FROM {tracks}"""
     )
     connection.execute(
         """CREATE TABLE by_id AS
@@ -255,15 +251,10 @@ def _find(connection: duckdb.DuckDBPyConnection, tracks: Path) -> tuple[int, int
     return count(connection, "by_id"), count(connection, "by_name")
 
 
-def _tracks(path: Path) -> str:
-    """SQL: the tracks table, with the columns that a folder was written without, all null."""
-    fields = ", ".join(f"NULL::{TRACK_SQL_TYPES[name]} AS {name}" for name in _VALUES | _GENRE)
-    return f"""(FROM read_parquet({literal(no_glob(path))}, file_row_number = true)
-        UNION ALL BY NAME SELECT {fields} WHERE false)"""
-
-
-def _merge(connection: duckdb.DuckDBPyConnection, tracks: Path, names: Sequence[str]) -> None:
-    """Fill the table `merged`: every track's features, and what else the table knows, by id."""
+def _merge(
+    connection: duckdb.DuckDBPyConnection, tracks: str, names: Sequence[str], *, replacing: bool
+) -> None:
+    """Fill the table `merged`: what every track's row will say, by id, and what it said before."""
     values = ", ".join(
         f"{value(name) if name in _VALUES else name}::{TRACK_SQL_TYPES[name]} AS {name}"
         for name in names
@@ -273,49 +264,34 @@ def _merge(connection: duckdb.DuckDBPyConnection, tracks: Path, names: Sequence[
             (SELECT *, true AS is_by_id FROM by_id UNION ALL SELECT *, false FROM by_name)
         JOIN raw USING (row)"""
     )
-    known = {name: f"old.{name}" for name in AUDIO_FEATURES}
+    known = {name: f"old.{name}" for name in (*AUDIO_FEATURES, *TRACK_FACTS)}
     filled = {name: f"coalesce(old.{name}, found.{name})" for name in names}
     replaced = {
         name: f"CASE WHEN is_by_id THEN coalesce(found.{name}, old.{name}) ELSE {filled[name]} END"
         for name in names
-        if name in AUDIO_FEATURES
+        if name in AUDIO_FEATURES and replacing
     }
     columns = ", ".join(f"{sql} AS {name}" for name, sql in (known | filled | replaced).items())
     had = " OR ".join(f"old.{name} IS NOT NULL" for name in AUDIO_FEATURES)
     connection.execute(
         f"""CREATE TABLE merged AS SELECT old.file_row_number AS id, {had} AS had, {columns}
-        FROM {_tracks(tracks)} AS old LEFT JOIN found ON found.id = old.file_row_number"""
+        FROM {tracks} AS old LEFT JOIN found ON found.id = old.file_row_number"""
     )
 
 
 def _coverage(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """Shares of `merged`, for the report."""
     some = " OR ".join(f"{name} IS NOT NULL" for name in AUDIO_FEATURES)
-    each = ", ".join(f"count({name}) / count(*)" for name in AUDIO_FEATURES)
+    fields = (*AUDIO_FEATURES, *TRACK_FACTS)
+    each = ", ".join(f"count({name}) / count(*)" for name in fields)
     before, after, *shares = connection.execute(
         f"""SELECT count(*) FILTER (had) / count(*), count(*) FILTER ({some}) / count(*), {each}
         FROM merged"""
     ).fetchall()[0]
-    features = dict(zip(AUDIO_FEATURES, shares, strict=True))
-    return {"before": before, "after": after, "features": features}
-
-
-def _write(
-    connection: duckdb.DuckDBPyConnection, folder: Path, names: Sequence[str], report: FeatureReport
-) -> None:
-    """Replace the tracks with the merged ones, then the manifest's copy of the provenance."""
-    tracks = folder / "tracks.parquet"
-    joins = [
-        *provenance(folder),
-        {"joined": datetime.now(UTC).isoformat(timespec="seconds")} | asdict(report),
-    ]
-    replaced = ", ".join(f"merged.{name} AS {name}" for name in names)
-    with atomic_file(tracks) as partial:
-        connection.execute(
-            f"""COPY (SELECT old.* EXCLUDE (file_row_number) REPLACE ({replaced})
-                FROM {_tracks(tracks)} AS old JOIN merged ON merged.id = old.file_row_number
-                ORDER BY merged.id)
-            TO {literal(partial)} (FORMAT parquet, COMPRESSION zstd,
-                KV_METADATA {{features: {literal(json.dumps(joins))}}})"""
-        )
-    write_json(folder / "manifest.json", read_json(folder / "manifest.json") | {"features": joins})
+    now = dict(zip(fields, shares, strict=True))
+    return {
+        "before": before,
+        "after": after,
+        "features": {name: now[name] for name in AUDIO_FEATURES},
+        "facts": {name: now[name] for name in TRACK_FACTS},
+    }

@@ -37,6 +37,7 @@ import pyarrow as pa
 from core.dataset.text import song_title
 from core.errors import SegueError
 from core.progress import SILENT, Progress
+from core.workspace import recover
 
 if TYPE_CHECKING:
     from tantivy import DocAddress, Query, Searcher
@@ -318,6 +319,7 @@ class SearchIndex:
     """
 
     def __init__(self, folder: Path) -> None:
+        recover(folder.parent)  # a join may have been killed while it replaced the index
         self._tracks = _Names(folder / "tracks")
         self._artists = _Names(folder / "artists")
 

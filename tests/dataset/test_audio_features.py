@@ -6,10 +6,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from core import workspace
-from core.dataset import audio_features
-from core.dataset.audio_features import coverage, join_features, provenance
+from core.dataset import joins
+from core.dataset.artists import join_artists
+from core.dataset.audio_features import join_features
 from core.dataset.dataset import Dataset
+from core.dataset.joins import coverage, provenance
 from core.dataset.schema import AUDIO_FEATURES
+from core.dataset.search import SearchIndex
 from core.errors import SegueError
 
 A = "spotify:track:6f807x0ima9a1j3VPbc7VN"
@@ -189,15 +192,83 @@ def test_a_crash_between_the_two_files_loses_nothing(dataset, table, monkeypatch
     def crash(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(audio_features, "write_json", crash)
+    monkeypatch.setattr(joins, "write_json", crash)
     with pytest.raises(KeyboardInterrupt):
         join_features(dataset, table("id,energy\nt:b,0.2\n", "first.csv"))
     assert Dataset(dataset.folder).audio[1, ENERGY] == pytest.approx(0.2)
     assert [join["table"] for join in provenance(dataset.folder)] == ["first.csv"]
-    monkeypatch.setattr(audio_features, "write_json", workspace.write_json)
+    monkeypatch.setattr(joins, "write_json", workspace.write_json)
     join_features(dataset, table("id,energy\nt:c,0.2\n", "second.csv"))
     manifest = Dataset(dataset.folder).manifest
     assert [join["table"] for join in manifest["features"]] == ["first.csv", "second.csv"]
+
+
+def test_an_album_fills_a_gap_and_is_found(dataset, table):
+    assert not SearchIndex(dataset.folder / "search").tracks("sasha fierce")
+    join_features(dataset, table("id,energy,Album_Name\nt:b,,I Am... Sasha Fierce\n"))
+    assert column(Dataset(dataset.folder), "album") == [None, "I Am... Sasha Fierce", None]
+    assert SearchIndex(dataset.folder / "search").tracks("sasha fierce") == [1]
+    join_features(dataset, table("id,energy,Album_Name\nt:b,,Other\n"))
+    assert column(Dataset(dataset.folder), "album")[1] == "I Am... Sasha Fierce"
+
+
+def test_an_index_whose_replacement_was_killed_is_found_again(dataset):
+    search = dataset.folder / "search"
+    search.rename(dataset.folder / ".replaced-search")
+    assert SearchIndex(search).tracks("halo")
+
+
+def test_what_does_not_come_from_the_user_only_fills_gaps(dataset, table):
+    origin = joins.Origin("A service", "Look, do not copy.")
+    path = table(f"uri,energy,tempo,key\n{A},0.9,,4\nt:c,0.3,,\n")
+    join_features(dataset, path, origin=origin)
+    joined = Dataset(dataset.folder)
+    assert joined.audio[0, [ENERGY, TEMPO, KEY]] == pytest.approx([0.1, 100, 4])
+    assert joined.audio[2, ENERGY] == pytest.approx(0.3)
+    (join,) = joined.manifest["features"]
+    assert (join["table"], join["licence"]) == ("A service", "Look, do not copy.")
+    before = (dataset.folder / "tracks.parquet").stat().st_mtime_ns
+    join_features(joined, path, origin=origin)
+    assert (dataset.folder / "tracks.parquet").stat().st_mtime_ns == before
+    assert Dataset(dataset.folder).manifest["features"] == [join]
+
+
+def artist_table(tmp_path, rows):
+    names = ("uri", "genres", "followers", "popularity")
+    path = tmp_path / "it's artists.parquet"
+    pq.write_table(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), path)
+    return path
+
+
+def test_facts_of_artists_fill_gaps(dataset, tmp_path):
+    ids = {artist["name"]: artist["uri"] for artist in dataset.artists.to_pylist()}
+    first = artist_table(tmp_path, [(ids["Beyoncé"], "r&b", 7, None), ("nobody", "x", 1, 1.0)])
+    report = join_artists(dataset, first, joins.Origin("One", "Free."))
+    assert report.by_id == 1
+    assert report.artist_facts == {"genres": 0.5, "followers": 0.5, "popularity": 0.0}
+    second = artist_table(
+        tmp_path, [(ids["Beyoncé"], None, 8, 99.0), (ids["artist a"], "a", 0, None)]
+    )
+    join_artists(Dataset(dataset.folder), second, joins.Origin("Two", "Free."))
+    known = {
+        artist["name"]: [artist[name] for name in joins.ARTIST_FACTS]
+        for artist in Dataset(dataset.folder).artists.to_pylist()
+    }
+    assert known == {"Beyoncé": ["r&b", 7, 99.0], "artist a": ["a", 0, None]}
+    assert [join["table"] for join in Dataset(dataset.folder).manifest["features"]] == [
+        "One",
+        "Two",
+    ]
+
+
+def test_nothing_but_the_facts_of_artists_changes(dataset, original, tmp_path):
+    uri = dataset.artists["uri"][0].as_py()
+    join_artists(dataset, artist_table(tmp_path, [(uri, "pop", 1, 2.0)]), joins.Origin("x", "y"))
+    before, after = (pq.read_table(each.folder / "artists.parquet") for each in (original, dataset))
+    assert after.schema.names == before.schema.names
+    assert after.schema.types == before.schema.types
+    kept = [name for name in before.schema.names if name not in joins.ARTIST_FACTS]
+    assert after.select(kept).to_pylist() == before.select(kept).to_pylist()
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_an_empty_workspace_leads_on(open_page, workspace):
 
 def test_the_coverage_of_features_before_and_after_a_join(open_page, workspace, tmp_path):
     at = open_page("library", **{"library.part": "features"})
-    (chart,) = at.get("plotly_chart")
+    chart, *_ = at.get("plotly_chart")
     (bars,) = json.loads(chart.proto.spec)["data"]
     assert bars["text"][:3] == ["80 %", "80 %", "0 %"]
     table = tmp_path / "features.csv"
@@ -119,7 +119,7 @@ def test_the_coverage_of_features_before_and_after_a_join(open_page, workspace, 
     table.write_text(f"uri,title,artist,energy\n{rows}", "utf-8")
     join_features(Dataset(workspace / "planted"), table)
     at = open_page("library", **{"library.part": "features"})
-    (chart,) = at.get("plotly_chart")
+    chart, *_ = at.get("plotly_chart")
     after, before = json.loads(chart.proto.spec)["data"]
     assert (after["text"][1], before["text"][1]) == ("83 %", "80 %")
     said = texts(at).replace("\\", "")

@@ -1,4 +1,4 @@
-"""What is known of the tracks."""
+"""What is known of the tracks, and of their artists."""
 
 from collections.abc import Mapping
 
@@ -14,6 +14,7 @@ def coverage_figure(
     now: Mapping[str, float],
     before: Mapping[str, float] | None = None,
     *,
+    of: str = "tracks",
     dark: bool = False,
 ) -> go.Figure:
     """Share of the tracks whose value is known, a bar a field; a line where it stood before.
@@ -24,10 +25,12 @@ def coverage_figure(
         From 0 to 1; drawn from the top in this order.
     before : mapping of field to share, optional
         Before the last table was joined.
+    of : str
+        What it is a share of, in the plural.
     dark : bool
     """
     colours = palette(dark)
-    fields = [name.capitalize() for name in now]
+    fields = [name.removesuffix("_ms").capitalize() for name in now]
     figure = go.Figure(
         go.Bar(
             x=list(now.values()),
@@ -39,7 +42,7 @@ def coverage_figure(
             textposition="outside",
             textfont={"color": colours.ink},
             cliponaxis=False,
-            hovertemplate="%{y}: known for %{text} of the tracks<extra></extra>",
+            hovertemplate=f"%{{y}}: known for %{{text}} of the {of}<extra></extra>",
         )
     )
     if before:
@@ -63,7 +66,7 @@ def coverage_figure(
     layout["margin"] |= {"r": _LABEL_PX}
     figure.update_layout(
         layout,
-        xaxis=axis(colours, "Tracks for which it is known (%)", grid=True)
+        xaxis=axis(colours, f"{of.capitalize()} for which it is known (%)", grid=True)
         | {"range": [0, 1], "tickvals": [0, 0.25, 0.5, 0.75, 1], "tickformat": ".0%"},
         yaxis=axis(colours, "")
         | {"autorange": "reversed", "showline": False, "ticks": "", "ticklabelstandoff": 8},
