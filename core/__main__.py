@@ -18,6 +18,7 @@ from core.workspace import Workspace
 
 if TYPE_CHECKING:
     from core.ranking.ranker import Standing
+    from core.spotify.crawled import CrawlState
     from core.training.trial import Trial
 
 app = typer.Typer(
@@ -127,6 +128,78 @@ def fetch(
 
 
 @app.command()
+def crawl(
+    link: Annotated[
+        str | None, typer.Argument(help="Of a playlist to start from; without it, NAME goes on.")
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Of the crawl and its dataset; without it, crawls are listed."),
+    ] = None,
+    requests: Annotated[
+        int | None, typer.Option(min=1, help="To make at most; default 500.")
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(min=0, help="1: playlists found by its artists, 2: by theirs too; default 2."),
+    ] = None,
+    playlists: Annotated[
+        int | None, typer.Option(min=1, help="To read at most; default 200.")
+    ] = None,
+    pause: Annotated[float, typer.Option(min=0, help="Seconds between two requests.")] = 0.25,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Ask no more; make the dataset of what is there.")
+    ] = False,
+    discard: Annotated[
+        bool, typer.Option("--discard", help="Delete the crawl; a dataset of it stays.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Build a dataset from a Spotify playlist, its artists, playlists found by them, and so on.
+
+    Stopped at any time, it goes on by its name, within other bounds if they are given; a dataset
+    made of it before is replaced.
+    """
+    from core.dataset.library import open_dataset
+    from core.dataset.links import spotify_link, unreadable
+    from core.spotify import crawl as crawling
+
+    workspace = _State.workspace
+    if name is None and link:
+        raise SegueError("Give the crawl and its dataset a name: --name NAME.")
+    if name is None:
+        _show_crawls(crawling.crawls(workspace), as_json)
+        return
+    if discard:
+        crawling.discard(workspace, name)
+        _say(f"The crawl {name} is deleted.")
+        return
+    start = spotify_link(link) if link else None
+    if link and start is None:
+        raise SegueError(unreadable(link) or f"{link!r} is no link to a playlist on Spotify.")
+    asked = {"requests": requests, "depth": depth, "playlists": playlists}
+    bounds = {bound: value for bound, value in asked.items() if value is not None}
+    try:
+        with _reported() as progress:
+            if finish:
+                state = crawling.finish(workspace, name, progress)
+            else:
+                state = crawling.crawl(
+                    workspace, name, start, bounds, pause_s=pause, progress=progress
+                )
+    except crawling.StoppedError as stopped:
+        sys.stderr.write(f"{stopped}\n")
+        raise SystemExit(128 + stopped.signal) from None
+    manifest = open_dataset(workspace, name).manifest
+    if as_json:
+        _print_json({"crawl": asdict(state), "dataset": manifest})
+        return
+    for sentence in crawling.summary(state):
+        _say(sentence)
+    _show_manifest(manifest, as_json)
+
+
+@app.command()
 def delete(
     dataset: Annotated[str, typer.Argument(help="Dataset of the workspace.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -164,6 +237,44 @@ def features(
     )
     _say(f"Tracks with audio features: {report.before:.1%} before, {report.after:.1%} now.")
     _say_changes(report.problems.get("changes", []))
+
+
+@app.command()
+def enrich(
+    dataset: Name,
+    source: Annotated[
+        str, typer.Option(help="Whom to ask: reccobeats, without a key; spotify.")
+    ] = "reccobeats",
+    most: Annotated[
+        int | None, typer.Option(min=1, help="Only so many tracks, the most popular ones.")
+    ] = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Ask again what was refused or not known before.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask a service for what a dataset lacks; an interrupted run goes on."""
+    from core.spotify.client import Settings
+    from core.spotify.enrich import as_table
+    from core.spotify.enrich import enrich as enrich_dataset
+
+    with _reported() as progress:
+        report = enrich_dataset(
+            _State.workspace,
+            dataset,
+            source,
+            Settings.from_environment(),
+            most=most,
+            anew=anew,
+            progress=progress,
+        )
+    if as_json:
+        _print_json(asdict(report))
+        return
+    for line in report.sentences():
+        _say(line)
+    _table(*as_table(report))
+    _say(report.licence)
 
 
 @app.command()
@@ -483,7 +594,11 @@ def submit(
 def continue_(
     dataset: Name,
     seed_track: Annotated[
-        list[str] | None, typer.Option(help='Uri, link, or "Artist - Title"; repeat it.')
+        list[str] | None,
+        typer.Option(
+            help='"Artist - Title", or a uri or link of a track, playlist, album or artist; '
+            "repeat it."
+        ),
     ] = None,
     title: Annotated[str | None, typer.Option(help="The playlist's title.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=500, help="Tracks to add.")] = 20,
@@ -516,11 +631,11 @@ def continue_(
 ) -> None:
     """Say what plays next."""
     from core.dataset.library import open_dataset
-    from core.dataset.matching import Matcher, artists_named
-    from core.dataset.sources.lists import parse_text
+    from core.dataset.matching import artists_named
     from core.ordering import Dials, parse_years
     from core.reasons import as_json as reasons_as_json
     from core.reasons import explain, sentences
+    from core.spotify.seeds import SeedFinder
     from core.training.train import load_recommender
 
     opened = open_dataset(_State.workspace, dataset)
@@ -538,15 +653,11 @@ def continue_(
         )
     except ValueError as error:
         raise SegueError(str(error)) from None
-    matcher = Matcher(opened)
-    seeds, likes, dislikes = (
-        matcher.match(
-            [track for playlist in parse_text("\n".join(lines)) for track in playlist.tracks]
-            if lines
-            else []
-        )
-        for lines in (seed_track, like, dislike)
-    )
+    with _reported() as progress:
+        finder = SeedFinder(opened, progress)
+        seeds, likes, dislikes = (finder.find(texts or []) for texts in (seed_track, like, dislike))
+    for sentence in (*seeds.said, *likes.said, *dislikes.said):
+        sys.stderr.write(f"{sentence}\n")
     recommender = load_recommender(opened)
     asked: dict[str, Any] = {
         "model": model,
@@ -554,19 +665,18 @@ def continue_(
         "likes": likes.tracks,
         "dislikes": dislikes.tracks,
     }
-    unknown = [row.listed for row in seeds.rows if row.track < 0]
-    found = recommender.continue_playlist(seeds.tracks, title, k, unknown=len(unknown), **asked)
+    found = recommender.continue_playlist(
+        seeds.tracks, title, k, unknown=len(seeds.unknown), **asked
+    )
     columns = {name: opened.values(name, found.tracks) for name in ("title", "artist_name", "uri")}
     reasons = explain(recommender, seeds.tracks, title, found.tracks, **asked) if why else None
-    missing = [
-        row.listed for report in (seeds, likes, dislikes) for row in report.rows if row.track < 0
-    ]
     if as_json:
+        not_found = (*seeds.unknown, *likes.unknown, *dislikes.unknown)
         _print_json(
             {
                 "seeds": [int(track) for track in seeds.tracks],
-                "unknown_seeds": [asdict(track) for track in unknown],
-                "not_found": [asdict(track) for track in missing],
+                "unknown_seeds": [asdict(track) for track in seeds.unknown],
+                "not_found": [asdict(track) for track in not_found],
                 "notes": found.notes,
                 "tracks": [
                     {"rank": i + 1, "score": float(found.scores[i])}
@@ -581,7 +691,7 @@ def continue_(
         _say(f"{dataset} is simulated: its tracks and artists are invented.")
     for note in found.notes:
         _say(note)
-    for track in missing:
+    for track in (*seeds.missing, *likes.missing, *dislikes.missing):
         _say(f"Not found: {track.artist or '?'} - {track.title or track.uri}")
     rows = [
         [str(i + 1), columns["artist_name"][i] or "?", columns["title"][i] or "?"]
@@ -707,6 +817,22 @@ def bench_quality(
     if json_path:
         report.save(json_path)
     _say(render(report))
+
+
+def _show_crawls(states: "Sequence[CrawlState]", as_json: bool) -> None:
+    if as_json:
+        _print_json([asdict(state) for state in states])
+        return
+    rows = [
+        [
+            state.name,
+            state.title or state.start.address,
+            *(f"{count:,}" for count in (state.requests, state.playlists, state.artists)),
+            state.ending or "there is more to ask for",
+        ]
+        for state in states
+    ]
+    _table(["crawl", "from", "requests", "playlists", "artists", "state"], rows)
 
 
 def _show_figures(name: str, figures: dict[str, float]) -> None:

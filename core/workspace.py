@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -132,6 +133,28 @@ def recover(parent: Path) -> None:
                 replaced.rename(path)
     for deleted in parent.glob(f"{_DELETED}*"):
         shutil.rmtree(deleted, ignore_errors=True)
+
+
+@contextmanager
+def alone(folder: Path, taken: str) -> Iterator[None]:
+    """Hold an existing folder against other processes; ends with this one, however it ends.
+
+    Raises
+    ------
+    SegueError
+        With the sentence `taken`, if another process holds it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SegueError(taken) from error
+        yield
 
 
 def save_arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -8,7 +8,6 @@ import hashlib
 import random
 import re
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from core.dataset.library import import_dataset
 from core.dataset.public_sets import REGISTRY, PublicSet, public_set
 from core.errors import SegueError
 from core.progress import SILENT, Progress
-from core.workspace import Workspace, checked_name
+from core.workspace import Workspace, alone, checked_name
 
 CHUNK = 1 << 16
 STEPS = 20
@@ -197,7 +196,8 @@ class _Download:
         whole = self._folder / self._set.file
         with _written(self._set, self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-        with _alone(self._folder, self._set.label):
+        taken = f"{self._set.label} is being downloaded already; wait for it."
+        with alone(self._folder, taken):
             if not whole.exists() or not self._is_right(whole):
                 self._require_room()
                 self._persist()
@@ -374,19 +374,3 @@ def _written(chosen: PublicSet, folder: Path) -> Iterator[None]:
             f"{chosen.label} cannot be written to {folder} ({reason}); make room, or move the "
             "workspace."
         ) from error
-
-
-@contextmanager
-def _alone(folder: Path, label: str) -> Iterator[None]:
-    """Hold a folder of downloads against other processes; ends with this one, however it ends."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SegueError(f"{label} is being downloaded already; wait for it.") from error
-        yield
