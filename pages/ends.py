@@ -1,17 +1,21 @@
 """Where a journey starts and ends: a track or an artist, given or found."""
 
-import numpy as np
+from collections.abc import Sequence
+
 import pyarrow as pa
 import streamlit as st
 
-from pages import route, session, view
+from core.dataset.links import SAID, Link
+from pages import link_in, route, session, view
 from pages.route import FROM, TO, End
 from pages.session import Version
-from pages.widgets import counted, plain, sentences
+from pages.widgets import counted, plain, results, sentences
 
 TRACKS, ARTISTS = 5, 3
 """Results of a search, at most."""
 ARTIST = "artist:"
+Row = tuple[str, str, str]
+"""What may be an end: its word in the link, its name and an icon."""
 
 
 def pickers(version: Version, model: str) -> tuple[End, End]:
@@ -81,14 +85,9 @@ def _track(version: Version, track: int) -> End:
 
 
 def _artist(version: Version, uri: str, artist: int) -> End:
-    tracks = _tracks_of(version, artist)
+    tracks = link_in.tracks_by(version, artist)
     about = f"Artist, any of {counted(len(tracks), 'track')}"
     return End(tracks, session.artist_labels((uri,))[uri], about, ARTIST + uri)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _tracks_of(version: Version, artist: int) -> tuple[int, ...]:
-    return tuple(np.flatnonzero(session.dataset(version).artist == artist).tolist())
 
 
 def _pick(choice: view.Choice[str], word: str, key: str) -> None:
@@ -112,38 +111,57 @@ def _search(label: str, choice: view.Choice[str]) -> None:
         key=key,
         type="search",
         live="250ms",
-        placeholder="Search another track or artist",
+        placeholder="Another track or artist, or a Spotify link",
         label_visibility="collapsed",
     )
     if not query or not query.strip():
         return
-    with sentences():
-        version = session.version()
-        tracks = session.search(version, query, TRACKS)
-        artists = session.search_artists(version, query, ARTISTS)
-        if not tracks and not artists:
-            st.caption(f"Nothing here is called “{plain(query)}”.")
-            return
-        opened = session.dataset(version)
-        of_artists = opened.artists["uri"].take(pa.array(artists, pa.int64())).to_pylist()
-        found = [
-            (ARTIST + uri, name, ":material/artist:")
-            for uri, name in session.artist_labels(tuple(of_artists)).items()
-        ]
-        found += [
-            (uri, name, ":material/music_note:")
-            for uri, name in zip(
-                opened.values("uri", tracks), session.names(version, tracks), strict=True
+    version = session.version()
+    with sentences(), st.container(gap=None, key=f"{key}_results"):
+        found = results(
+            query,
+            lambda typed: _choices(
+                version,
+                session.search_artists(version, typed, ARTISTS),
+                session.search(version, typed, TRACKS),
+            ),
+            lambda link: _linked(version, link, key),
+        )
+        for place, (word, name, icon) in enumerate(found):
+            st.button(
+                plain(name),
+                key=f"{key}_{place}",
+                type="tertiary",
+                icon=icon,
+                wrap=False,
+                on_click=_pick,
+                args=(choice, word, key),
             )
-        ]
-        with st.container(gap=None, key=f"{key}_results"):
-            for place, (word, name, icon) in enumerate(found):
-                st.button(
-                    plain(name),
-                    key=f"{key}_{place}",
-                    type="tertiary",
-                    icon=icon,
-                    wrap=False,
-                    on_click=_pick,
-                    args=(choice, word, key),
-                )
+
+
+def _linked(version: Version, link: Link, key: str) -> list[Row]:
+    """The track or the artist that a link to Spotify names."""
+    if link.kind == "track":
+        return _choices(version, [], link_in.track(link, key))
+    artists = session.known_artists(version, (link.uri,)).ids
+    if link.kind != "artist":
+        st.caption(f"This link is to {SAID[link.kind]}; a journey is between tracks or artists.")
+    elif not artists:
+        st.caption("No artist here has this id.")
+    return _choices(version, artists, [])
+
+
+def _choices(version: Version, artists: Sequence[int], tracks: Sequence[int]) -> list[Row]:
+    """Artists and tracks as rows of a search."""
+    opened = session.dataset(version)
+    of_artists = opened.artists["uri"].take(pa.array(artists, pa.int64())).to_pylist()
+    found = [
+        (ARTIST + uri, name, ":material/artist:")
+        for uri, name in session.artist_labels(tuple(of_artists)).items()
+    ]
+    return found + [
+        (uri, name, ":material/music_note:")
+        for uri, name in zip(
+            opened.values("uri", tracks), session.names(version, tracks), strict=True
+        )
+    ]

@@ -11,7 +11,7 @@ from core.explore.projection import METHODS, advice
 from core.jobs import public
 from core.training.maps import MapCard
 from core.workspace import REPOSITORY
-from pages import answers, jobs, map_side, session, view
+from pages import answers, jobs, link_in, map_side, session, view
 from pages.map_chart import (
     COLOURS,
     HEIGHT,
@@ -227,7 +227,8 @@ def _charts(
             "Find a track",
             "map_search",
             map_side.focus_on,
-            placeholder="Search by track or artist",
+            placeholder="Track, artist or Spotify link",
+            on_link=lambda link: link_in.track(link, "map_search"),
             icon=":material/my_location:",
         )
         map_side.side(shown)

@@ -5,17 +5,16 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import streamlit as st
 
-from core.dataset.matching import MatchReport
+from core.dataset.links import spotify_link, unreadable
 from core.dataset.sources.lists import SUFFIXES, ListedPlaylist, parse_file, parse_text
+from core.errors import SegueError
 from core.explore.palette import palette
-from pages import session
+from pages import link_in, match_report, session
 from pages.request import MOST_LETTERS
 from pages.screens import is_dark
 from pages.widgets import (
     add_track,
-    add_tracks,
     counted,
-    plain,
     row_button,
     search_box,
     selected,
@@ -24,6 +23,7 @@ from pages.widgets import (
 
 ROW_PX = 35
 ROWS = 12  # in sight; more scroll
+SEARCH, LIST = "seed_search", "list"
 HEARD, MUTED = ":material/volume_up:", ":material/volume_off:"
 
 
@@ -32,13 +32,15 @@ def column() -> None:
     st.subheader("Your playlist", anchor=False)
     _title()
     _search()
-    if st.button("Paste or upload a list", icon=":material/content_paste:"):
-        _add_list()
+    st.button("Paste or upload a list", icon=":material/content_paste:", on_click=_open_list)
     playlist = session.playlist()
     if playlist.uris:
         _tracks(playlist)
     if playlist.missing:
         _missing(playlist.missing)
+    if st.session_state.get(link_in.ADDING) == LIST:
+        _add_list()
+    link_in.show()
 
 
 def _title() -> None:
@@ -57,10 +59,11 @@ def _search() -> None:
     with sentences():
         search_box(
             "Add tracks",
-            "seed_search",
+            SEARCH,
             add_track,
-            placeholder="Search by track or artist",
+            placeholder="Track, artist or Spotify link",
             taken=session.playlist().ids,
+            on_link=lambda link: link_in.seeds(link, SEARCH),
         )
 
 
@@ -141,12 +144,16 @@ def _missing(uris: Sequence[str]) -> None:
 # --- a pasted or uploaded list ---
 
 
-@st.dialog("Add a list of tracks", width="medium")
+def _open_list() -> None:
+    st.session_state[link_in.ADDING] = LIST
+
+
+@st.dialog("Add a list of tracks", width="medium", on_dismiss=link_in.close)
 def _add_list() -> None:
     text = st.text_area(
         "Paste tracks",
         height=160,
-        placeholder="Artist - Title, one a line, or Spotify track links, or a whole CSV, M3U, …",
+        placeholder="Artist - Title, one a line, or Spotify links, or a whole CSV, M3U, …",
     )
     file = st.file_uploader(
         "or upload a file",
@@ -157,12 +164,20 @@ def _add_list() -> None:
         st.caption("Tracks are found by their Spotify id, else by title and artist.")
         return
     with sentences():
-        lists = parse_file(file.getvalue(), file.name) if file else parse_text(text)
-        listed = _chosen_list(lists)
-        _offer(listed, session.matcher(session.version()).match(listed.tracks))
+        listed = _listed(parse_file(file.getvalue(), file.name)) if file else _pasted(text)
+        if listed:
+            match_report.offer(listed, "Line", link_in.close_added)
 
 
-def _chosen_list(lists: Sequence[ListedPlaylist]) -> ListedPlaylist:
+def _pasted(text: str) -> ListedPlaylist | None:
+    """What a text lists, or the link that it is; None where nothing can be added at once."""
+    if problem := unreadable(text):
+        raise SegueError(problem)
+    link = spotify_link(text)
+    return link_in.listed(link) if link else _listed(parse_text(text))
+
+
+def _listed(lists: Sequence[ListedPlaylist]) -> ListedPlaylist:
     if len(lists) == 1:
         return lists[0]
     return lists[
@@ -172,48 +187,3 @@ def _chosen_list(lists: Sequence[ListedPlaylist]) -> ListedPlaylist:
             format_func=lambda at: f"{lists[at].title or 'untitled'} ({len(lists[at].tracks)})",
         )
     ]
-
-
-def _offer(listed: ListedPlaylist, report: MatchReport) -> None:
-    """The match report, and the button that takes what was found."""
-    found = report.tracks.tolist()
-    counts = report.counts
-    missing = counts.pop("not found", 0)
-    st.metric("Found", f"{len(report.rows) - missing} of {len(report.rows)}")
-    ways = [f"{count} by {how}" for how, count in counts.items()]
-    st.caption(", ".join([*ways, f"{missing} not found"] if missing else ways) + ".")
-    _matches(report)
-    for problem in listed.problems[:3]:
-        st.caption(plain(f"Skipped: {problem.kind} ({problem.where})."))
-    if st.button(f"Add {counted(len(found), 'track')}", type="primary", disabled=not found):
-        add_tracks(found)
-        if listed.title and not session.request_now().title:
-            session.change(title=listed.title[:MOST_LETTERS])
-        st.rerun()
-
-
-def _matches(report: MatchReport) -> None:
-    """Each listed track and what it was taken for, those not found first."""
-    rows = sorted(report.rows, key=lambda row: row.track >= 0)
-    names = dict(
-        zip(
-            report.tracks.tolist(),
-            session.names(session.version(), report.tracks),
-            strict=True,
-        )
-    )
-    st.dataframe(
-        {
-            "Line": [row.listed.line for row in rows],
-            "Listed": [
-                " – ".join(part for part in (row.listed.title, row.listed.artist) if part)
-                or row.listed.uri
-                for row in rows
-            ],
-            "Taken for": [names.get(row.track, "") for row in rows],
-            "Found by": [row.how for row in rows],
-        },
-        hide_index=True,
-        alt="What each line of the list was taken for",
-        column_config={"Line": st.column_config.NumberColumn(width="small")},
-    )

@@ -162,11 +162,15 @@ def reset_dials() -> None:
     change(**{field: getattr(Request, field) for field in DIALS})
 
 
-def add_seeds(uris: Sequence[str]) -> None:
-    """Append tracks to the playlist, each once; what was disliked is liked again."""
+def add_seeds(uris: Sequence[str], title: str = "") -> None:
+    """Append tracks to the playlist, each once; what was disliked is liked again.
+
+    A playlist without a title takes this one.
+    """
     request = request_now()
     seeds = tuple(dict.fromkeys([*request.seeds, *uris]))[:MOST_SEEDS]
     change(
+        title=request.title or title,
         seeds=seeds,
         likes=_without(request.likes, seeds),
         dislikes=_without(request.dislikes, seeds),

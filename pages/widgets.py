@@ -4,16 +4,17 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import streamlit as st
 
+from core.dataset.links import SAID, Link, spotify_link, track_id, unreadable
 from core.errors import SegueError
 from core.progress import Progress
 from pages import session
-from pages.request import spotify_id
 
+T = TypeVar("T")
 SEARCH_ROWS = 8
 CHIP_LETTERS = 40
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@])")
@@ -87,11 +88,12 @@ def search_box(
     on_pick: Callable[[int], None],
     *,
     placeholder: str,
+    on_link: Callable[[Link], Sequence[int]],
     icon: str = ":material/add:",
     taken: Sequence[int] = (),
     limit: int = SEARCH_ROWS,
 ) -> None:
-    """Search tracks while typing; a button a result.
+    """Search tracks while typing, or take a link to Spotify; a button a result.
 
     Parameters
     ----------
@@ -100,6 +102,8 @@ def search_box(
         Of the widgets.
     on_pick : callable
         Called with the id of the chosen track, before the page runs again.
+    on_link : callable
+        Gives the ids of the tracks that a link names; shows whatever else it has to say of it.
     icon : str
         Of the buttons.
     taken : sequence of track ids
@@ -113,6 +117,7 @@ def search_box(
         placeholder,
         icon,
         lambda query: session.search(session.version(), query, limit),
+        on_link,
         lambda found: session.names(session.version(), found),
         on_pick,
         taken,
@@ -123,12 +128,23 @@ def search_box(
 def artist_search(
     label: str, key: str, on_pick: Callable[[str], None], *, placeholder: str
 ) -> None:
-    """Search artists while typing; `on_pick` is called with the uri of the chosen one."""
+    """Search artists while typing, or take a link to one on Spotify.
+
+    `on_pick` is called with the uri of the chosen one.
+    """
     now = session.version()
     artists = session.dataset(now).artists
 
     def column(name: str, found: Sequence[int]) -> list[str]:
         return artists[name].take(pa.array(found, pa.int64())).to_pylist()
+
+    def linked(link: Link) -> Sequence[int]:
+        found = session.known_artists(now, (link.uri,)).ids
+        if link.kind != "artist":
+            st.caption(f"This link is to {SAID[link.kind]}; an artist is looked for here.")
+        elif not found:
+            st.caption("No artist here has this id.")
+        return found
 
     with sentences():
         _search_box(
@@ -137,6 +153,7 @@ def artist_search(
             placeholder,
             ":material/block:",
             lambda query: session.search_artists(now, query, SEARCH_ROWS),
+            linked,
             lambda found: column("name", found),
             lambda artist: on_pick(column("uri", [artist])[0]),
             session.known_artists(now, session.request_now().blocked).ids,
@@ -149,18 +166,16 @@ def _search_box(
     placeholder: str,
     icon: str,
     find: Callable[[str], list[int]],
-    named: Callable[[list[int]], list[str]],
+    on_link: Callable[[Link], Sequence[int]],
+    named: Callable[[Sequence[int]], list[str]],
     on_pick: Callable[[int], None],
     taken: Sequence[int],
 ) -> None:
     query = st.text_input(label, key=key, type="search", live="250ms", placeholder=placeholder)
     if not query or not query.strip():
         return
-    found = find(query)
-    if not found:
-        st.caption(f"Nothing here is called “{plain(query)}”.")
-        return
     with st.container(gap=None, key=f"{key}_results"):
+        found = results(query, find, on_link)
         for place, (at, name) in enumerate(zip(found, named(found), strict=True)):
             chosen = at in taken
             st.button(
@@ -175,6 +190,23 @@ def _search_box(
             )
 
 
+def results(
+    query: str, find: Callable[[str], Sequence[T]], on_link: Callable[[Link], Sequence[T]]
+) -> Sequence[T]:
+    """What is found by a text, or by the link to Spotify that it is; says so if it is nothing."""
+    if problem := unreadable(query):
+        st.caption(plain(problem))
+        return ()
+    if link := spotify_link(query):
+        with sentences():
+            return on_link(link)
+        return ()
+    found = find(query)
+    if not found:
+        st.caption(f"Nothing here is called “{plain(query)}”.")
+    return found
+
+
 def _picked(on_pick: Callable[[int], None], found: int) -> None:
     on_pick(found)
     st.rerun()  # the whole page, also from within a fragment
@@ -185,8 +217,9 @@ def add_track(track: int) -> None:
     add_tracks([track])
 
 
-def add_tracks(tracks: Sequence[int]) -> None:
-    session.add_seeds(session.dataset(session.version()).values("uri", tracks))
+def add_tracks(tracks: Sequence[int], title: str = "") -> None:
+    """Append tracks of the open dataset to the playlist; see `session.add_seeds`."""
+    session.add_seeds(session.dataset(session.version()).values("uri", tracks), title)
 
 
 def chips(items: Mapping[str, str], key: str, on_remove: Callable[[str], None], hint: str) -> None:
@@ -226,7 +259,7 @@ def shortened(name: str) -> str:
 
 def play_toggle(uri: str) -> bool:
     """Ask whether to play a track; only real Spotify tracks can be."""
-    track = spotify_id(uri)
+    track = track_id(uri)
     if track is None:
         st.caption("Nothing to play: this track is not on Spotify.")
         return False
@@ -234,8 +267,17 @@ def play_toggle(uri: str) -> bool:
 
 
 def player(uri: str) -> None:
-    """Spotify's own player for one track."""
-    address = f"https://open.spotify.com/embed/track/{spotify_id(uri)}"
+    """Spotify's own player for one track.
+
+    Raises
+    ------
+    ValueError
+        If the uri is no real Spotify track's: nothing else becomes part of an address.
+    """
+    track = track_id(uri)
+    if track is None:
+        raise ValueError(f"{uri!r} is no track of Spotify's")
+    address = f"https://open.spotify.com/embed/track/{track}"
     st.iframe(address, height=80, alt="Spotify's player")
 
 
