@@ -18,7 +18,7 @@ from core.workspace import Workspace
 
 if TYPE_CHECKING:
     from core.ranking.ranker import Standing
-    from core.spotify.crawled import CrawlState
+    from core.spotify.crawling.crawled import CrawlState
     from core.training.trial import Trial
 
 app = typer.Typer(
@@ -162,7 +162,7 @@ def crawl(
     """
     from core.dataset.library import open_dataset
     from core.dataset.links import spotify_link, unreadable
-    from core.spotify import crawl as crawling
+    from core.spotify.crawling import crawl as crawling
 
     workspace = _State.workspace
     if name is None and link:
@@ -255,8 +255,8 @@ def enrich(
 ) -> None:
     """Ask a service for what a dataset lacks; an interrupted run goes on."""
     from core.spotify.client import Settings
-    from core.spotify.enrich import as_table
-    from core.spotify.enrich import enrich as enrich_dataset
+    from core.spotify.enrichment.enrich import as_table
+    from core.spotify.enrichment.enrich import enrich as enrich_dataset
 
     with _reported() as progress:
         report = enrich_dataset(

@@ -11,8 +11,8 @@ from core.dataset.joins import TRACK_FACTS
 from core.dataset.schema import AUDIO_FEATURES
 from core.explore.figures import chart_config, coverage_figure
 from core.spotify.client import Settings
-from core.spotify.enrich import Coverage, Plan, known, plan
-from core.spotify.features import SOURCES
+from core.spotify.enrichment.enrich import Coverage, Plan, known, plan
+from core.spotify.enrichment.features import SOURCES
 from core.workspace import Workspace
 from pages import session, view
 from pages.jobs import running, start

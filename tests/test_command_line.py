@@ -294,8 +294,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
 def test_the_list_of_commands_is_the_contract():
     said = CliRunner().invoke(app, ["--help"]).stdout
     for command in (
-        "import", "simulate", "fetch", "delete", "features", "datasets", "models", "train",
-        "evaluate", "grid", "submit", "continue", "bench",
+        "import", "simulate", "fetch", "crawl", "delete", "features", "enrich", "datasets",
+        "models", "train", "evaluate", "grid", "submit", "continue", "bench",
     ):  # fmt: skip
         assert f"\n  {command} " in said
 

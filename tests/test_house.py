@@ -27,8 +27,8 @@ HEAVY = {
     "umap",
 }
 SPOTIFY = sorted(
-    f"core.spotify.{path.stem}"
-    for path in (ROOT / "core" / "spotify").glob("*.py")
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "core" / "spotify").rglob("*.py")
     if path.stem not in {"__init__", "http"}
 )
 FLOORS = [

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core import jobs
 from core.dataset.dataset import Dataset
 from core.spotify.client import Settings
-from core.spotify.enrich import enrich
+from core.spotify.enrichment.enrich import enrich
 from core.spotify.health import reset_health
 from core.workspace import Workspace
 from tests.pages.conftest import SHELL, link, press, texts

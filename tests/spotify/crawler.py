@@ -54,7 +54,7 @@ def crawler(environment: Mapping[str, str], output: Path) -> Iterator[Crawler]:
 
 
 def _serve(output: Path) -> None:
-    import core.spotify.crawl
+    import core.spotify.crawling.crawl
     import core.spotify.http
 
     core.spotify.http.spotipy()
@@ -73,7 +73,7 @@ def _crawl(
     """Crawl as `python -m core crawl` does, and return its exit code."""
     from core.dataset.links import spotify_link
     from core.errors import SegueError
-    from core.spotify.crawl import StoppedError, crawl
+    from core.spotify.crawling.crawl import StoppedError, crawl
     from core.workspace import Workspace
 
     sentence, code = "", 0

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from core.dataset.dataset import Dataset
 from core.spotify.client import Patience, Settings
-from core.spotify.enrich import Enrichment, enrich
+from core.spotify.enrichment.enrich import Enrichment, enrich
 from core.workspace import Workspace
 from tests.conftest import MakeDataset
 from tests.spotify.conftest import QUICK

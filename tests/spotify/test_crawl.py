@@ -20,7 +20,7 @@ from core.dataset.links import Link
 from core.errors import SegueError
 from core.progress import SILENT, Progress
 from core.spotify.client import Patience
-from core.spotify.crawl import (
+from core.spotify.crawling.crawl import (
     PATIENCE,
     StoppedError,
     crawl,

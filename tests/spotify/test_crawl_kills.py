@@ -14,7 +14,7 @@ import pytest
 from core import jobs
 from core.dataset.library import open_dataset
 from core.dataset.links import Link
-from core.spotify.crawl import CrawlGraph, CrawlState, crawl_state, graph
+from core.spotify.crawling.crawl import CrawlGraph, CrawlState, crawl_state, graph
 from core.workspace import Workspace
 from tests.spotify.crawler import crawler
 from tests.spotify.fake import fake_spotify

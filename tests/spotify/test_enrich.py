@@ -12,8 +12,8 @@ from core.dataset.dataset import Dataset
 from core.dataset.joins import Origin, provenance
 from core.dataset.search import SearchIndex
 from core.errors import SegueError
-from core.spotify import features
-from core.spotify.enrich import enrich, plan
+from core.spotify.enrichment import features
+from core.spotify.enrichment.enrich import enrich, plan
 from core.spotify.errors import NoCredentialsError
 from core.training.train import load_models, train
 from core.workspace import Workspace
@@ -307,7 +307,7 @@ def test_a_third_source_is_one_class_and_one_line(settings, workspace, monkeypat
         def audio_features(self, ids):
             return {each: {"tempo": 90.0} for each in ids}
 
-    monkeypatch.setattr("core.spotify.enrich.SOURCES", {"tempo": Tempo})
+    monkeypatch.setattr("core.spotify.enrichment.enrich.SOURCES", {"tempo": Tempo})
     report = run(workspace, "tempo")
     assert report.after["tracks"]["tempo"] == pytest.approx(46 / 47)
 

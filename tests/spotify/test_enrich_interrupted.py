@@ -56,7 +56,7 @@ class Labels(Progress):
 
 
 def test_a_rate_limit_is_waited_out_and_said(fake, settings, workspace, monkeypatch):
-    monkeypatch.setattr("core.spotify.enrich._SAID_WAIT_S", 0.04)
+    monkeypatch.setattr("core.spotify.enrichment.enrich._SAID_WAIT_S", 0.04)
     fake.fault(429, RECCOBEATS, after=1, retry_after=0.05)
     progress = Labels()
     run(workspace, patience=replace(QUICK, longest_wait_s=5), progress=progress)

@@ -3,15 +3,15 @@
 import pytest
 
 from core.dataset.joins import Origin
-from core.spotify import features
 from core.spotify.client import Settings
+from core.spotify.enrichment import features
+from core.spotify.enrichment.features import SOURCES, FeatureSource
 from core.spotify.errors import (
     BrokenAnswerError,
     ForbiddenError,
     NoCredentialsError,
     RateLimitedError,
 )
-from core.spotify.features import SOURCES, FeatureSource
 from tests.spotify.conftest import QUICK
 from tests.spotify.fake import fake_spotify
 

@@ -19,8 +19,8 @@ from core.dataset.links import is_id
 from core.dataset.schema import AUDIO_FEATURES
 from core.dataset.text import normalise
 from core.progress import Progress
-from core.spotify.notebook import Notebook
-from core.spotify.questions import Question, Questions
+from core.spotify.enrichment.notebook import Notebook
+from core.spotify.enrichment.questions import Question, Questions
 
 _TRACK, _ARTIST = "spotify:track:", "spotify:artist:"
 _ROWS = 20_000

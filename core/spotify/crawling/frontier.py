@@ -21,7 +21,7 @@ import numpy as np
 
 from core.dataset.links import Link
 from core.errors import SegueError
-from core.spotify.crawled import (
+from core.spotify.crawling.crawled import (
     Bounds,
     CrawlGraph,
     CrawlNode,

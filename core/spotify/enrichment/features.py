@@ -10,11 +10,11 @@ from typing import ClassVar
 
 from core.dataset.joins import Origin
 from core.dataset.links import spotify_link
-from core.spotify.answers import features_answer
 from core.spotify.client import MOST_FEATURES, Client, Settings
+from core.spotify.enrichment.answers import features_answer
+from core.spotify.enrichment.notebook import Answer
 from core.spotify.errors import BrokenAnswerError, NoCredentialsError
 from core.spotify.health import Patience, health_of
-from core.spotify.notebook import Answer
 
 
 class FeatureSource(ABC):

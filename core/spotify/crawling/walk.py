@@ -11,7 +11,8 @@ from typing import Any, Self
 from core.dataset.links import is_id
 from core.progress import Progress
 from core.spotify.client import Client, Settings
-from core.spotify.crawled import Skipped, Standing, Task
+from core.spotify.crawling.crawled import Skipped, Standing, Task
+from core.spotify.crawling.frontier import Frontier
 from core.spotify.errors import (
     ForbiddenError,
     NotFoundError,
@@ -20,7 +21,6 @@ from core.spotify.errors import (
     SpotifyError,
     clock_time,
 )
-from core.spotify.frontier import Frontier
 from core.spotify.health import Patience
 from core.spotify.objects import Track, read_track, text
 

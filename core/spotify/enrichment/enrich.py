@@ -17,19 +17,19 @@ from core.dataset.library import open_dataset, open_writable
 from core.dataset.schema import AUDIO_FEATURES
 from core.errors import SegueError
 from core.progress import SILENT, Progress
-from core.spotify.answered import (
+from core.spotify.client import Settings
+from core.spotify.enrichment.features import SOURCES, FeatureSource
+from core.spotify.enrichment.merge import (
     artist_ids,
     identified,
     join_answers,
     track_ids,
     unanswered,
 )
-from core.spotify.client import Settings
+from core.spotify.enrichment.notebook import Notebook, notebook_folder, open_notebook
+from core.spotify.enrichment.questions import Asked, Questions, ask, questions_of, refused
 from core.spotify.errors import SpotifyError, clock_time
-from core.spotify.features import SOURCES, FeatureSource
 from core.spotify.health import JOB, Patience
-from core.spotify.notebook import Notebook, notebook_folder, open_notebook
-from core.spotify.questions import Asked, Questions, ask, questions_of, refused
 from core.workspace import Workspace, alone
 
 _ASKED_FACTS = tuple(name for name in TRACK_FACTS if name != "genre")

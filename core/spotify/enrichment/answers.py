@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.dataset.schema import AUDIO_FEATURES
-from core.spotify.notebook import Answer
+from core.spotify.enrichment.notebook import Answer
 from core.spotify.objects import read_track
 
 _OF_TRACK = ("album", "duration_ms", "year", "popularity", "explicit", "artist", "artist_uri")

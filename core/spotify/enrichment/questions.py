@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.progress import Progress
-from core.spotify.answers import artist_answer, track_answer
 from core.spotify.client import MOST_IDS
+from core.spotify.enrichment.answers import artist_answer, track_answer
+from core.spotify.enrichment.features import FeatureSource
+from core.spotify.enrichment.notebook import Answer, Notebook
 from core.spotify.errors import ForbiddenError, NotFoundError, RefusedError
-from core.spotify.features import FeatureSource
-from core.spotify.notebook import Answer, Notebook
 
 
 @dataclass(frozen=True)

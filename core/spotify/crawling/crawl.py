@@ -1,7 +1,7 @@
 """Breadth-first from a playlist: its artists, the playlists found by searching for them, and so on.
 
 Each answer is recorded with all that follows from it before the next request is made (see
-`core.spotify.frontier`), so a crawl that was stopped goes on with the request that is next:
+`frontier`), so a crawl that was stopped goes on with the request that is next:
 
 - SIGTERM and Ctrl-C let the request in flight finish and record its answer; no request is made
   twice.
@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 from core.dataset.links import SAID, Link
 from core.errors import SegueError
 from core.progress import SILENT, Progress
-from core.spotify.crawled import Bounds, CrawlGraph, CrawlNode, CrawlState, StoredPlaylist
+from core.spotify.crawling.crawled import Bounds, CrawlGraph, CrawlNode, CrawlState, StoredPlaylist
+from core.spotify.crawling.frontier import Frontier
+from core.spotify.crawling.walk import SignalError, StartRefusedError, StopSignals, Walk
 from core.spotify.errors import SpotifyError
-from core.spotify.frontier import Frontier
 from core.spotify.health import Patience
-from core.spotify.walk import SignalError, StartRefusedError, StopSignals, Walk
 from core.workspace import Workspace, alone, checked_name, delete_folder, read_json
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Breadth-first through Spotify, from a playlist to a dataset."""

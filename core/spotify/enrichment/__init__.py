@@ -1,0 +1,1 @@
+"""What services know of tracks and artists, joined into a dataset."""
