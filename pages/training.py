@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core import jobs
+from core.dataset.joins import licences
 from core.errors import SegueError
 from pages import session, view
 from pages.grids import show_grids
@@ -25,6 +26,8 @@ def page() -> None:
     except SegueError as closed:
         st.info(plain(closed), icon=":material/lock:")
     job_panel()
+    if said := licences(session.dataset(version).manifest):
+        st.caption(f":material/gavel: Licence of the data: {plain('; '.join(said))}")
     with sentences():
         show_trials(version)
     part = view.widget(

@@ -55,6 +55,12 @@ def provenance(folder: Path) -> list[dict[str, Any]]:
     return sorted(joins, key=lambda join: join["joined"])
 
 
+def licences(manifest: Mapping[str, Any]) -> list[str]:
+    """What may be done with a dataset and with what was joined to it, as far as it was said."""
+    joined = [join.get("licence") for join in manifest["features"]]
+    return list(dict.fromkeys(one for one in (manifest["licence"], *joined) if one))
+
+
 def _records(path: Path) -> list[dict[str, Any]]:
     return list(json.loads((pq.read_metadata(path).metadata or {}).get(b"features", b"[]")))
 

@@ -60,12 +60,12 @@ def started(monkeypatch):
     return commands
 
 
-def opened(**words) -> AppTest:
-    """The part, opened cold by its link."""
+def opened(page: str = "library", **words) -> AppTest:
+    """The part, or another page, opened cold by its link."""
     at = AppTest.from_file(str(SHELL), default_timeout=60)
     at.query_params.update(LINK | words)
     at.run()
-    at.switch_page("library.py").run()
+    at.switch_page(f"{page}.py").run()
     assert not at.exception, at.exception
     return at
 
@@ -99,6 +99,12 @@ def test_spotify_is_asked_with_credentials_and_says_what_may_be_done(workspace, 
     assert argv[-3:] == ["--most", "3", "--anew"]
     assert argv[4] == "spotify"
     assert link(at)["library.source"] == ["spotify"]
+
+
+def test_whoever_trains_is_told_what_may_be_done(workspace, fake):
+    assert "Licence of the data" not in said(opened("training"))
+    enrich(workspace, "mine", "spotify", Settings.from_environment())
+    assert "Licence of the data: What comes from Spotify must not" in said(opened("training"))
 
 
 def test_without_credentials_it_says_what_is_needed(workspace, monkeypatch):
