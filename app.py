@@ -1,9 +1,12 @@
-"""The app: `streamlit run app.py` serves the pages on one port."""
+"""The app: `streamlit run app.py` serves the pages and Spotify's callback on one port."""
 
 import ctypes
 import platform
 
 import streamlit as st
+from starlette.middleware import Middleware
+
+from pages.callback import BrowserCookie, routes
 
 M_ARENA_MAX, HEAPS = -8, 2
 
@@ -19,4 +22,4 @@ def share_heaps() -> None:
 
 
 share_heaps()
-app = st.App("pages/shell.py")
+app = st.App("pages/shell.py", routes=routes(), middleware=[Middleware(BrowserCookie)])

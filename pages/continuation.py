@@ -11,12 +11,13 @@ import streamlit as st
 from core.moods import Mood
 from core.recommender import Continuation
 from core.whatif import Changes
-from pages import answers, playlist, session, steering, view, why
+from pages import answers, playlist, publish, session, steering, view, why
 from pages.answers import Answer
 from pages.export import files
 from pages.widgets import add_tracks, no_model, plain, row_button, selected, sentences
 
 ROWS = 8  # in sight; more scroll
+PUBLISH = "continuation_spotify"
 # The track whose reasons are shown; empty for the first.
 TRACK = view.Choice("continuation.track", "", str)
 
@@ -73,10 +74,13 @@ def _starts() -> None:
 
 def _answer(answer: Answer) -> None:
     found, change = answer.found, steering.last_change()
+    uris = session.dataset(session.version()).values("uri", found.tracks)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.subheader("Continuation", width="stretch", anchor=False)
         _export(found)
+        publish.opener(PUBLISH, uris)
         _link()
+    publish.panel(PUBLISH, uris, _name(), before=session.request_now().seeds)
     if found.notes:
         st.caption(" ".join(map(plain, found.notes)))
     steering.show_change(change)
@@ -86,7 +90,6 @@ def _answer(answer: Answer) -> None:
     if not len(found.tracks):
         _nothing_left()
         return
-    uris = session.dataset(session.version()).values("uri", found.tracks)
     row = uris.index(_selected(uris))
     _table(answer, uris, change, moods)
     if not session.is_blank():
@@ -220,6 +223,11 @@ def _export(found: Continuation) -> None:
         if st.checkbox("With your playlist before it", key="export_all"):
             tracks = np.concatenate([np.array(session.playlist().ids, np.int32), tracks])
         files(tracks, request.title, "export")
+
+
+def _name() -> str:
+    """What a playlist of the continuation is called unless a person says so."""
+    return session.request_now().title.strip() or "Continued with Segue"
 
 
 def _link() -> None:

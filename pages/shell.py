@@ -229,6 +229,7 @@ def run() -> None:
     st.html(CHART_MENU, unsafe_allow_javascript=True)
     session.start()
     page = st.navigation(list(PAGES))
+    st.session_state.page_path = page.url_path
     sidebar()
     session.write_link()
     _simulated_narrow()

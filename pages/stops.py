@@ -6,11 +6,12 @@ import streamlit as st
 from core.errors import SegueError
 from core.explore.figures import chart_config, profile_figure, route_figure
 from core.explore.journey import Journey, Wishes
-from pages import export, route, screens, session, view
+from pages import export, publish, route, screens, session, view
 from pages.route import ANOTHER, MOST_PATHS, MOST_SKIPPED, SKIPPED, End
 from pages.session import Version
 from pages.widgets import add_tracks, counted, plain
 
+PUBLISH = "journey_spotify"
 ADD, ONWARD = "add", "onward"
 MENU = {
     ADD: ":material/add: Add to playlist",
@@ -32,7 +33,9 @@ def show(version: Version, model: str, start: End, end: End, wishes: Wishes) -> 
         st.subheader(stops, width="stretch", anchor=False)
         _other_paths(another)
         if found:
-            _take_away(found, start, end)
+            _take_away(version, found, start, end)
+    if found:
+        publish.panel(PUBLISH, _uris(version, found), _title(start, end))
     _skips(wishes.skipped)
     if found is None:
         st.error(plain(reason), icon=":material/error:")
@@ -60,7 +63,7 @@ def _other_paths(another: int) -> None:
     )
 
 
-def _take_away(found: Journey, start: End, end: End) -> None:
+def _take_away(version: Version, found: Journey, start: End, end: End) -> None:
     st.button(
         "Add all to playlist",
         icon=":material/playlist_add:",
@@ -68,7 +71,16 @@ def _take_away(found: Journey, start: End, end: End) -> None:
         args=(found.tracks.tolist(), start, end),
     )
     with st.popover("Export", icon=":material/download:"):
-        export.files(found.tracks, f"{start.name} to {end.name}", "journey_export")
+        export.files(found.tracks, _title(start, end), "journey_export")
+    publish.opener(PUBLISH, _uris(version, found))
+
+
+def _title(start: End, end: End) -> str:
+    return f"{start.name} to {end.name}"
+
+
+def _uris(version: Version, found: Journey) -> list[str]:
+    return session.dataset(version).values("uri", found.tracks)
 
 
 def _summary(found: Journey) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -80,19 +80,25 @@ def _claimed() -> Batch:
 
 
 @contextmanager
-def serving(workspace: Path) -> Iterator[str]:
-    """The app on a free port, from a cold start to its end; yields its address."""
+def serving(
+    workspace: Path, environment: Mapping[str, str] | None = None, log: Path = Path(os.devnull)
+) -> Iterator[str]:
+    """The app on a free port, from a cold start to its end; yields its address.
+
+    `environment` is added to this process's; `log` is what the server writes to its terminal.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-    process = subprocess.Popen(
-        [*command, "--server.address=127.0.0.1", f"--server.port={port}"],
-        cwd=REPOSITORY,
-        env=os.environ | {"SEGUE_WORKSPACE": str(workspace)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            [*command, "--server.address=127.0.0.1", f"--server.port={port}"],
+            cwd=REPOSITORY,
+            env=os.environ | {"SEGUE_WORKSPACE": str(workspace)} | (environment or {}),
+            stdout=written,
+            stderr=subprocess.STDOUT,
+        )
     try:
         address = f"http://127.0.0.1:{port}"
         _await_health(address, process)

@@ -10,8 +10,12 @@ from streamlit.testing.v1 import AppTest
 
 from core.dataset.dataset import Dataset
 from core.retrieval import MODELS
+from core.spotify.app_token import forget_app_tokens
+from core.spotify.client import Settings
+from core.spotify.health import reset_health
 from core.training.train import train
 from tests.conftest import made_once
+from tests.spotify.fake import Fake, fake_spotify
 
 SHELL = Path(__file__).resolve().parents[2] / "pages" / "shell.py"
 WITH_SIGNS = "**Bold** <b>x</b> [l](http://x.y) :red[z] $1$"
@@ -42,6 +46,23 @@ def workspace(trained: Path, tmp_path: Path, monkeypatch) -> Iterator[Path]:
     yield own
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def fake() -> Iterator[Fake]:
+    """A development-mode app's Spotify of today, empty."""
+    with fake_spotify() as fake:
+        yield fake
+
+
+@pytest.fixture
+def settings(fake: Fake, monkeypatch) -> Settings:
+    """Settings from an environment that leads to the fake."""
+    for name, value in fake.environment.items():
+        monkeypatch.setenv(name, value)
+    reset_health()
+    forget_app_tokens()
+    return Settings.from_environment()
 
 
 @pytest.fixture
