@@ -14,13 +14,18 @@ from core.dataset.public_sets import PublicSet, public_sets
 from core.errors import SegueError
 from core.jobs import Job
 from core.workspace import Workspace, checked_name
-from pages import view
+from pages import crawl, view
 from pages.jobs import running, start
 from pages.view import Choice
 from pages.widgets import plain, sentences
 
 FIELD_PX, SIZE_PX = 380, 160
-WAYS = {"fetch": "Public sets", "import": "Your files", "simulate": "Simulated"}
+WAYS = {
+    "fetch": "Public sets",
+    "import": "Your files",
+    "crawl": "Crawl Spotify",
+    "simulate": "Simulated",
+}
 WAY = Choice("library.add", "fetch", view.one_of(list(WAYS), str))
 MOST_PLAYLISTS, MOST_TRACKS = 50_000, 200_000
 """Of what the page invents; the command line invents a million."""
@@ -44,7 +49,7 @@ def add_datasets() -> None:
         required=True,
     )
     with sentences():
-        {"fetch": _fetch, "import": _import, "simulate": _simulate}[way]()
+        {"fetch": _fetch, "import": _import, "crawl": crawl.form, "simulate": _simulate}[way]()
 
 
 def made_by(job: Job) -> str:

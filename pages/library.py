@@ -10,7 +10,7 @@ from core import jobs
 from core.dataset.library import delete_dataset, open_dataset
 from core.errors import SegueError
 from core.workspace import DEMO, Workspace
-from pages import session, view
+from pages import crawl, session, view
 from pages.additions import add_datasets, made_by
 from pages.jobs import job_panel, news
 from pages.library_dataset import show_dataset
@@ -38,6 +38,7 @@ def page() -> None:
     if done := st.session_state.pop(_DONE, None):
         st.toast(plain(done), icon=":material/delete:")
     job_panel()
+    crawl.watch()
     if names:
         with sentences():
             _offer_new(names)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.dataset.library import SOURCES
 from core.workspace import Workspace
-from pages import session, view
+from pages import crawl, session, view
 from pages.enrichment import show_features
 from pages.session import Version
 from pages.view import Choice
@@ -17,7 +17,7 @@ TABLE_PX = 760
 PART = Choice(
     "library.part",
     "origin",
-    view.one_of(("origin", "cleaning", "features", "models"), str),
+    view.one_of(("origin", "cleaning", "crawl", "features", "models"), str),
 )
 
 
@@ -26,9 +26,12 @@ def show_dataset(version: Version) -> None:
     parts = {
         "origin": ("Origin", _origin),
         "cleaning": ("Cleaning", _cleaning),
+        "crawl": ("Crawl", lambda version: crawl.show(version.name, "made")),
         "features": ("Features", show_features),
         "models": ("Models", _models),
     }
+    if not crawl.is_crawled(version):
+        del parts["crawl"]
     part = view.widget(
         st.segmented_control,
         "What to see of it",

@@ -6,6 +6,7 @@ dark page; `dark` chooses the colours. Text from a dataset is escaped: plotly re
 
 from core.explore.figures.agreement import matrix_figure, places_figure
 from core.explore.figures.coverage import coverage_figure
+from core.explore.figures.crawl import crawl_figure
 from core.explore.figures.curves import (
     CURVE_PX,
     Mark,
@@ -56,6 +57,7 @@ __all__ = [
     "chart_config",
     "cost_figure",
     "coverage_figure",
+    "crawl_figure",
     "dots_figure",
     "heat_colours",
     "lean_figure",
