@@ -15,7 +15,7 @@ from core.errors import SegueError
 from core.jobs import Job
 from core.workspace import Workspace, checked_name
 from pages import crawl, view
-from pages.jobs import running, start
+from pages.jobs import running, start, start_button
 from pages.view import Choice
 from pages.widgets import plain, sentences
 
@@ -84,7 +84,7 @@ def _card(each: PublicSet) -> None:
         )
     name, replace = _name(each.name, each.name)
     label = "Go on with the download" if here else "Fetch"
-    if _main_button(label, f"fetch_{each.name}", ":material/download:"):
+    if start_button(label, f"fetch_{each.name}_button", ":material/download:"):
         argv = ["fetch", each.name, "--name", _free(name, replace), *["--replace"] * replace]
         _start(f"Fetch {each.label} as “{name}”", argv)
 
@@ -112,18 +112,6 @@ def _free(name: str, replace: bool) -> str:
     return name
 
 
-def _main_button(label: str, key: str, icon: str) -> bool:
-    busy = running() is not None
-    return st.button(
-        label,
-        key=f"{key}_button",
-        type="primary",
-        icon=icon,
-        disabled=busy,
-        help="One thing at a time: wait for what is running." if busy else None,
-    )
-
-
 def _start(label: str, argv: Sequence[str], files: Mapping[str, bytes] | None = None) -> None:
     start(label, argv, files)
     st.rerun()
@@ -148,7 +136,7 @@ def _import() -> None:
             width=FIELD_PX,
         )
         name, replace = _name("import")
-        if _main_button("Import", "import", ":material/upload_file:"):
+        if start_button("Import", "import_button", ":material/upload_file:"):
             name = _free(name, replace)
             contents = _contents(files)
             paths = [f"{{files}}/{file}" for file in contents] or _server_path(path)
@@ -193,7 +181,7 @@ def _simulate() -> None:
                 "Seed", 0, 999_999, 0, help="Same numbers, same playlists.", width=SIZE_PX
             )
         name, replace = _name("simulate")
-        if _main_button("Invent", "simulate", ":material/science:"):
+        if start_button("Invent", "simulate_button", ":material/science:"):
             sizes = ["--playlists", playlists, "--tracks", tracks, "--seed", seed]
             argv = ["simulate", "--name", _free(name, replace), *map(str, sizes)]
             _start(f"Invent “{name}”", argv)

@@ -1,22 +1,30 @@
 """Crawling Spotify from the Library page: start it, watch its graph grow, go on with it."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 import streamlit as st
 
+from core import jobs
 from core.dataset.links import SAID, spotify_link, unreadable
 from core.errors import SegueError
 from core.explore.figures import chart_config, crawl_figure
 from core.jobs import Job
 from core.spotify.client import Settings
-from core.spotify.crawling.crawl import SOURCE, crawl_state, crawls, discard, graph
+from core.spotify.crawling.crawl import (
+    DEVELOPMENT,
+    SOURCE,
+    crawl_names,
+    crawl_state,
+    discard,
+    graph,
+)
 from core.spotify.crawling.crawled import Bounds, CrawlGraph, CrawlState
-from core.spotify.errors import NoCredentialsError
+from core.spotify.errors import NoCredentialsError, clock_time
 from core.workspace import Workspace, checked_name
 from pages import session
-from pages.jobs import news, running, start
+from pages.jobs import news, running, start, start_button
 from pages.screens import is_dark, on_both
 from pages.session import Version
 from pages.widgets import counted, plain, sentences
@@ -40,8 +48,7 @@ def form() -> None:
     """Begin a crawl, or go on with one that is there."""
     if problem := st.session_state.pop(_PROBLEM, None):
         st.error(plain(problem), icon=":material/error:")
-    settings = Settings.from_environment()
-    able = bool(settings.client_id and settings.client_secret)
+    able = Settings.from_environment().has_app
     with st.container(border=True, key="crawl"):
         st.caption(
             "From one playlist to its artists, to playlists that a search for each of them finds, "
@@ -51,9 +58,10 @@ def form() -> None:
             _begin()
         else:
             st.info(plain(NoCredentialsError()), icon=":material/key:")
-    for state in crawls(Workspace()):
-        with sentences():
-            _known(state, able)
+    at_work = crawled_by(running())
+    for name in crawl_names(Workspace()):
+        if name != at_work:
+            _known(name, able)
 
 
 def _begin() -> None:
@@ -74,7 +82,8 @@ def _begin() -> None:
         ":material/gavel: [Spotify's developer terms](https://developer.spotify.com/terms) forbid "
         "passing on what is crawled, and training models on it."
     )
-    if _button("Crawl", "crawl_button", ":material/travel_explore:", primary=True):
+    st.caption(f":material/info: {plain(DEVELOPMENT)}")
+    if start_button("Crawl", "crawl_button", ":material/travel_explore:"):
         _start(_free(name), bounds, [_playlist(text)])
 
 
@@ -119,51 +128,48 @@ def _start(name: str, bounds: Mapping[str, int], link: list[str] | None = None) 
     st.rerun()
 
 
-def _button(label: str, key: str, icon: str, *, primary: bool = False) -> bool:
-    busy = running() is not None
-    return st.button(
-        label,
-        key=key,
-        type="primary" if primary else "secondary",
-        icon=icon,
-        disabled=busy,
-        help="One thing at a time: wait for what is running." if busy else None,
-    )
-
-
 # --- go on ---
 
 
-def _known(state: CrawlState, able: bool) -> None:
+def _known(name: str, able: bool) -> None:
     """A crawl that is there, and what may be done with it."""
+    with st.container(border=True, key=f"crawl_{name}"):
+        with sentences():
+            if state := crawl_state(Workspace(), name):
+                _offer(state, able)
+        with st.popover("Delete the crawl", icon=":material/delete:"):
+            st.caption("All that Spotify answered to it is removed; a dataset made of it stays.")
+            st.button("Delete it", key=f"crawl_{name}_delete", on_click=_discard, args=(name,))
+
+
+def _offer(state: CrawlState, able: bool) -> None:
     key = f"crawl_{state.name}"
-    with st.container(border=True, key=key):
-        st.markdown(f"**{plain(state.name)}** from “{plain(state.title or state.start.address)}”")
-        st.caption(plain(_said(state)))
-        if state.name in Workspace().names():
-            st.caption(
-                "Going on makes the dataset anew; what was trained on it goes with the old one."
+    st.markdown(f"**{plain(state.name)}** from “{plain(state.title or state.start.address)}”")
+    st.caption(plain(_said(state)))
+    if state.name in Workspace().names():
+        st.caption("Going on makes the dataset anew; what was trained on it goes with the old one.")
+    bounds = _bounds(key, state.bounds)
+    same = state.finished and bounds == asdict(state.bounds)
+    with st.container(horizontal=True):
+        if able and start_button(
+            "Go on",
+            f"{key}_on",
+            ":material/play_arrow:",
+            primary=False,
+            idle="Raise a bound to go on." if same else None,
+        ):
+            _start(state.name, bounds)
+        if not state.made and start_button(
+            "Make the dataset of what is here",
+            f"{key}_finish",
+            ":material/check:",
+            primary=False,
+        ):
+            start(
+                f"Make “{state.name}” of what was crawled",
+                ["crawl", "--name", state.name, "--finish"],
             )
-        bounds = _bounds(key, state.bounds)
-        with st.container(horizontal=True):
-            if able and _button("Go on", f"{key}_on", ":material/play_arrow:"):
-                _start(state.name, bounds)
-            if not state.made and _button(
-                "Make the dataset of what is here", f"{key}_finish", ":material/check:"
-            ):
-                argv = ["crawl", "--name", state.name, "--finish"]
-                start(f"Make “{state.name}” of what was crawled", argv)
-                st.rerun()
-            if running() is None:
-                st.button(
-                    "Delete the crawl",
-                    key=f"{key}_delete",
-                    type="tertiary",
-                    icon=":material/delete:",
-                    on_click=_discard,
-                    args=(state.name,),
-                    help="A dataset made of it stays.",
-                )
+            st.rerun()
 
 
 def _said(state: CrawlState) -> str:
@@ -177,6 +183,7 @@ def _said(state: CrawlState) -> str:
 
 def _discard(name: str) -> None:
     try:
+        jobs.require_private()
         discard(Workspace(), name)
     except SegueError as problem:
         st.session_state[_PROBLEM] = str(problem)
@@ -191,7 +198,7 @@ def watch() -> None:
     name = crawled_by(job or news())
     if job and name:
         st.fragment(show, run_every=_EVERY_S)(name, "running")
-    elif name and (state := crawl_state(Workspace(), name)) and not state.made:
+    elif name and not _is_made(name):
         show(name, "stopped")
 
 
@@ -205,7 +212,15 @@ def crawled_by(job: Job | None) -> str:
 def is_crawled(version: Version) -> bool:
     """Whether a dataset was made by a crawl that is still there."""
     source = session.dataset(version).manifest["source"]
-    return source == SOURCE and crawl_state(Workspace(), version.name) is not None
+    return source == SOURCE and version.name in crawl_names(Workspace())
+
+
+def _is_made(name: str) -> bool:
+    try:
+        state = crawl_state(Workspace(), name)
+    except SegueError:  # which `show` says
+        return False
+    return state is None or state.made
 
 
 def show(name: str, place: str) -> None:
@@ -239,10 +254,10 @@ def _counts(state: CrawlState, place: str) -> None:
     if state.refused:
         why = ", ".join(f"{count:,} {reason}" for reason, count in state.refused.items())
         st.caption(f"Not given by Spotify: {plain(why)}.")
-    if state.waiting_until and state.waiting_until > datetime.now(UTC).timestamp():
-        until = datetime.fromtimestamp(state.waiting_until, UTC)
+    if state.waiting_until and state.waiting_until > time.time():
         st.info(
-            f"Spotify takes no more requests until {until:%H:%M} UTC; the crawl waits.",
+            f"Spotify takes no more requests until {clock_time(state.waiting_until)}; the crawl "
+            "waits.",
             icon=":material/hourglass_top:",
         )
 

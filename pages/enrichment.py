@@ -15,7 +15,7 @@ from core.spotify.enrichment.enrich import Coverage, Plan, known, plan
 from core.spotify.enrichment.features import SOURCES
 from core.workspace import Workspace
 from pages import session, view
-from pages.jobs import running, start
+from pages.jobs import start, start_button
 from pages.screens import is_dark
 from pages.session import Version
 from pages.view import Choice
@@ -177,15 +177,7 @@ def _start_form(version: Version, source: str, planned: Plan) -> None:
     st.caption(_cost(planned, most, name))
     anew = st.checkbox("Ask again what was refused or not known")
     st.caption(f":material/gavel: {plain(SOURCES[source].origin.licence)}")
-    busy = running() is not None
-    if st.button(
-        "Start",
-        key="enrich_button",
-        type="primary",
-        icon=":material/travel_explore:",
-        disabled=busy,
-        help="One thing at a time: wait for what is running." if busy else None,
-    ):
+    if start_button("Start", "enrich_button", ":material/travel_explore:"):
         argv = ["enrich", "--dataset", version.name, "--source", source, "--most", str(most)]
         start(f"Ask {name} about “{version.name}”", [*argv, *["--anew"] * anew])
         st.rerun()

@@ -45,6 +45,21 @@ def job_panel() -> None:
     st.fragment(_panel, run_every=_EVERY_S if live else None)()
 
 
+def start_button(
+    label: str, key: str, icon: str, *, primary: bool = True, idle: str | None = None
+) -> bool:
+    """A button that starts a job, off while another runs, or where `idle` says why it need not."""
+    why = "One thing at a time: wait for what is running." if running() else idle
+    return st.button(
+        label,
+        key=key,
+        type="primary" if primary else "secondary",
+        icon=icon,
+        disabled=why is not None,
+        help=why,
+    )
+
+
 def badge() -> None:
     """One line on the running job, for the sidebar; nothing where none runs."""
     if running():

@@ -49,12 +49,9 @@ def ring_layout(nodes: int, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def outer_radius(positions: np.ndarray) -> float:
-    """Radius that holds all nodes: the outside of a ring, so that it seldom changes."""
+    """Radius that holds all nodes, in steps of some circles, so that it seldom changes."""
     furthest = float(np.hypot(*positions.T).max(initial=0.0))
-    ring = 1
-    while _innermost(ring) + CIRCLES - 1 < furthest - 0.5:
-        ring += 1
-    return float(_innermost(ring) + CIRCLES)
+    return max(GAP, np.ceil((furthest - 0.5) / GAP) * GAP) + 1.0
 
 
 def _parents(nodes: int, edges: np.ndarray) -> np.ndarray:

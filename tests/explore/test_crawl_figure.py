@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.explore.figures import crawl_figure
-from core.explore.figures.crawl import NAMED, SYMBOLS
+from core.explore.figures.crawl import DRAWING_PX, NAMED, SYMBOLS
 from core.explore.palette import palette
 from core.explore.rings import outer_radius, ring_layout
 from core.spotify.crawling.crawled import CrawlGraph, CrawlNode
@@ -24,7 +24,13 @@ def graph(nodes: int, names=lambda node: f"name {node}") -> CrawlGraph:
     edges = grown(nodes)
     edges = edges[np.argsort(edges.max(1), kind="stable")]
     made = tuple(
-        CrawlNode("artist" if node % 3 else "playlist", names(node), node // 20, node % 150, "done")
+        CrawlNode(
+            "artist" if node % 3 else "playlist",
+            names(node),
+            node // 20,
+            node % 150,
+            "waiting" if node % 7 == 6 else "done",
+        )
         for node in range(nodes)
     )
     return CrawlGraph(made, edges, 0)
@@ -46,7 +52,7 @@ def test_a_tree_of_three_generations_is_on_three_rings():
     angle = np.arctan2(positions[:, 1], positions[:, 0])
     assert abs(angle[3] - angle[1]) < 0.3  # children stand before their parent
     assert abs(angle[5] - angle[3]) < 0.3
-    assert outer_radius(positions) >= radii.max()
+    assert radii.max() < outer_radius(positions) < 1.5 * radii.max()
 
 
 def test_nodes_stay_where_they_are_while_the_graph_grows():
@@ -83,6 +89,37 @@ def test_shape_is_the_kind_colour_the_depth_and_size_the_tracks(dark):
     assert set(SYMBOLS.values()) == {"square", "circle"}
 
 
+def test_the_frame_widens_seldom_and_never_far_beyond_the_nodes():
+    edges = grown(600)
+    positions, _ = ring_layout(600, edges)
+    reaches = [outer_radius(positions[:size]) for size in range(1, 601)]
+    furthest = np.maximum.accumulate(np.hypot(*positions.T))
+    assert all(np.diff(reaches) >= 0)
+    assert len(set(reaches)) <= furthest[-1] / 2
+    assert all(reach - far < 4.5 for reach, far in zip(reaches, furthest, strict=True))
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_neighbours_hardly_overlap_however_many_there_are(phone):
+    figure = crawl_figure(graph(600), phone=phone)
+    low, high = figure.layout.xaxis.range
+    step_px = DRAWING_PX[phone] / (high - low)
+    assert max(nodes_of(figure).marker.size) <= 1.2 * step_px
+
+
+def test_what_is_not_asked_for_yet_says_so_on_hover():
+    hover = nodes_of(crawl_figure(graph(8))).hovertext
+    assert hover[6] == "<b>name 6</b><br>Playlist, depth 0, 6 tracks, not asked for yet"
+    assert hover[7] == "<b>name 7</b><br>Artist, depth 0, 7 tracks"
+
+
+def test_names_stand_outside_of_their_marks():
+    figure = crawl_figure(graph(20))
+    sides = {note.text: (note.x, note.xanchor) for note in figure.layout.annotations[1:]}
+    outside = [(x >= 0) == (anchor == "left") for x, anchor in sides.values()]
+    assert sum(outside) > 0.7 * len(outside)
+
+
 def test_the_start_is_named_and_the_largest_that_fit():
     figure = crawl_figure(graph(130))
     written = [note.text for note in figure.layout.annotations]
@@ -114,3 +151,4 @@ def test_a_crawl_of_one_playlist_is_a_dot():
     )
     figure = crawl_figure(lonely)
     assert len(nodes_of(figure).x) == 1
+    assert not figure.layout.annotations

@@ -46,14 +46,6 @@ def start(fake) -> Link:
     return Link("playlist", first)
 
 
-@pytest.fixture
-def started(monkeypatch):
-    """The jobs that the page starts, which then do not run."""
-    commands = []
-    monkeypatch.setattr(jobs, "start", lambda _, label, argv, files: commands.append((label, argv)))
-    return commands
-
-
 def opened(**words) -> AppTest:
     at = AppTest.from_file(str(SHELL), default_timeout=60)
     at.query_params.update({"library.add": "crawl"} | words)
@@ -161,9 +153,31 @@ def test_what_is_there_becomes_a_dataset_and_keeps_its_graph(space, start, fake)
 
 def test_a_crawl_is_thrown_away(space, start, fake):
     interrupted(space, start, fake)
-    at = press(opened(), "Delete the crawl")
+    at = press(opened(), "Delete it")
     assert crawl_state(space, "found") is None
-    assert "Delete the crawl" not in [button.label for button in at.button]
+    assert "Delete it" not in [button.label for button in at.button]
+
+
+def test_a_finished_crawl_goes_on_only_with_a_raised_bound(space, start):
+    crawl(space, "found", start, {"requests": 4}, pause_s=0, patience=QUICK)
+    at = opened()
+    (go_on,) = [button for button in at.button if button.label == "Go on"]
+    assert go_on.disabled
+    at.number_input(key="crawl_found_requests").set_value(5).run()
+    (go_on,) = [button for button in at.button if button.label == "Go on"]
+    assert not go_on.disabled
+
+
+def test_a_damaged_crawl_hides_nothing_else(space, start):
+    crawl(space, "found", start, {"requests": 4}, pause_s=0, patience=QUICK)
+    broken = space.folder / ".spotify" / "crawls" / "broken"
+    broken.mkdir()
+    (broken / "frontier.sqlite3").write_bytes(b"no database" * 100)
+    (space.folder / ".spotify" / "crawls" / "found" / "frontier.sqlite3").write_bytes(b"x" * 999)
+    at = opened(dataset="found")
+    assert len(at.error) == 2
+    assert [button.label for button in at.button].count("Delete it") == 2
+    assert "Fingerprint" in str(at.table[0].value)
 
 
 def test_a_crawl_that_was_stopped_is_drawn_on_top(space, start, fake):
@@ -172,6 +186,7 @@ def test_a_crawl_that_was_stopped_is_drawn_on_top(space, start, fake):
     until(lambda: answers(space) > 3)
     running = opened()
     assert "Cancel" in [button.label for button in running.button]
+    assert "interrupted" not in texts(running)
     assert len(running.get("plotly_chart")) == 2
     jobs.cancel(space, jobs.current(space).id)
     until(lambda: not jobs.current(space))
@@ -192,4 +207,4 @@ def test_nobody_crawls_on_a_public_host(space, start, fake, monkeypatch):
     interrupted(space, start, fake)
     monkeypatch.setenv("SEGUE_PUBLIC", "1")
     labels = [button.label for button in opened().button]
-    assert not {"Crawl", "Go on", "Delete the crawl"} & set(labels)
+    assert not {"Crawl", "Go on", "Delete it"} & set(labels)

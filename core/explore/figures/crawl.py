@@ -17,8 +17,8 @@ DRAWING_PX, LEGEND_PX = {False: 560, True: 320}, {False: 36, True: 60}
 """Heights; on a phone."""
 NAMES_PX = {False: 900, True: 320}
 """Width that names must fit into; on a phone."""
-MARK_PX = {False: (7.0, 24.0), True: (4.5, 14.0)}
-"""Smallest and largest mark; on a phone."""
+MARK_PX, CROWDED = {False: (7.0, 24.0), True: (4.5, 14.0)}, (0.45, 1.1)
+"""Smallest and largest mark, on a phone; and at most as shares of the step between neighbours."""
 LARGEST = 100
 """Tracks of the largest mark: a node of more is drawn alike."""
 NAMED, NAME_LETTERS = {False: 16, True: 6}, {False: 26, True: 16}
@@ -38,7 +38,7 @@ class _Mark(NamedTuple):
 def crawl_figure(graph: CrawlGraph, *, phone: bool = False, dark: bool = False) -> go.Figure:
     """The graph of a crawl: shape says the kind, colour the depth, size the tracks.
 
-    A node stays where it is while the graph grows; the frame widens by whole rings.
+    A node stays where it is while the graph grows; the frame widens in steps.
 
     Parameters
     ----------
@@ -49,11 +49,13 @@ def crawl_figure(graph: CrawlGraph, *, phone: bool = False, dark: bool = False) 
     """
     colours = palette(dark)
     positions, parents = ring_layout(len(graph.nodes), graph.edges)
+    reach = outer_radius(positions)
+    unit = DRAWING_PX[phone] / 2 / reach
+    sizes = [min(px, share * unit) for px, share in zip(MARK_PX[phone], CROWDED, strict=True)]
     marks = [
-        _Mark(node, x, y, _size(node, phone))
+        _Mark(node, x, y, _size(node, *sizes))
         for node, (x, y) in zip(graph.nodes, positions.tolist(), strict=True)
     ]
-    reach = outer_radius(positions)
     frame = {"visible": False, "range": [-reach, reach]}
     layout = base_layout(
         colours,
@@ -63,16 +65,15 @@ def crawl_figure(graph: CrawlGraph, *, phone: bool = False, dark: bool = False) 
         uirevision=reach,
         xaxis=frame,
         yaxis=frame | {"scaleanchor": "x"},
-        annotations=_names(marks, DRAWING_PX[phone] / 2 / reach, phone, colours),
+        annotations=_names(marks, unit, phone, colours),
     )
     layout["legend"] |= {"itemclick": False, "itemdoubleclick": False}
     lines = _edges(graph.edges, positions, parents, colours)
     return go.Figure([*lines, _nodes(marks, colours), *_legend(graph.nodes, colours)], layout)
 
 
-def _size(node: CrawlNode, phone: bool) -> float:
+def _size(node: CrawlNode, smallest: float, largest: float) -> float:
     """Pixels across: the area beyond the smallest mark grows with the tracks."""
-    smallest, largest = MARK_PX[phone]
     share = min((node.tracks or 0) / LARGEST, 1.0)
     return smallest + (largest - smallest) * share**0.5
 
@@ -121,6 +122,8 @@ def _hover(node: CrawlNode) -> str:
     facts = [KINDS[node.kind], f"depth {node.depth}"]
     if node.tracks:
         facts.append(f"{node.tracks:,} track{'' if node.tracks == 1 else 's'}")
+    if node.state != "done":
+        facts.append("not asked for yet" if node.state == "waiting" else node.state)
     return f"<b>{escape(node.name, quote=False)}</b><br>{', '.join(facts)}"
 
 
@@ -144,6 +147,8 @@ def _names(
 ) -> list[dict[str, Any]]:
     """The start's name and the largest nodes', where they fit; `unit` is pixels a step.
 
+    A name stands outside of its mark, where fewer others are, if there is room.
+
     Among equals the earliest comes first, so that names seldom change while the graph grows.
     """
     placement, frame = Placement(), NAMES_PX[phone] / 2
@@ -151,8 +156,11 @@ def _names(
     written: list[dict[str, Any]] = []
     for mark in [*marks[:1], *largest]:
         text = short(mark.node.name, NAME_LETTERS[phone])
+        if not text:
+            continue
         away = mark.size / 2 + 3
-        for side, shift in (("left", away), ("right", -away)):
+        sides = (("left", away), ("right", -away))
+        for side, shift in sides if mark.x >= 0 else sides[::-1]:
             box = text_box(text, mark.x * unit + shift, mark.y * unit, side)
             if -frame < box.left and box.right < frame and placement.fits(box):
                 placement.take(box)
