@@ -38,7 +38,7 @@ def client() -> Client | None:
     if found := listener():
         return found.client()
     settings = Settings.from_environment()
-    return Client(settings) if settings.client_id and settings.client_secret else None
+    return Client(settings) if settings.has_app else None
 
 
 def listener() -> Listener | None:
@@ -52,9 +52,8 @@ def needed() -> str:
     if Settings.from_environment().client_id:
         return "To read links from Spotify, sign in with Spotify, or set SPOTIFY_CLIENT_SECRET too."
     return (
-        "Spotify is asked only in the name of an app of yours: create one at "
-        "https://developer.spotify.com/dashboard, set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET "
-        "to its credentials, and start Segue again."
+        "To let Segue ask Spotify, create an app at https://developer.spotify.com/dashboard, set "
+        "SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET to its credentials, and start Segue again."
     )
 
 

@@ -18,12 +18,11 @@ from core.errors import SegueError
 from core.spotify.client import Client, Settings
 from core.spotify.errors import ExpiredError, ForbiddenError, NotFoundError
 from core.spotify.playlists import Reading
+from core.spotify.seeds import ARTISTS_TRACKS
 from pages import account, match_report, session
 from pages.session import Version
 from pages.widgets import add_tracks, plain, sentences
 
-ARTISTS_TRACKS = 8
-"""Of an artist's link, so many tracks are offered."""
 MOMENT_S, EVERY_S = 0.4, 0.2
 """How long one run reads, and the pause until the next."""
 _FOR_OTHERS = (ExpiredError, ForbiddenError, NotFoundError)
@@ -154,7 +153,7 @@ def seeds(link: Link, key: str) -> list[int]:
         return found
     client = account.client()
     if client is None:
-        _needed(key, f"This link is to {SAID[link.kind]}.", "Or paste or upload its tracks.")
+        _needed(key, f"This link is to {SAID[link.kind]}.", "Paste or upload its tracks instead.")
         return []
     st.button(
         f"Read this {link.kind} from Spotify",
@@ -169,7 +168,7 @@ def seeds(link: Link, key: str) -> list[int]:
 
 def _needed(key: str, why: str, instead: str = "") -> None:
     """What it would need to ask Spotify, and a sign-in where that is enough."""
-    st.caption(f"{why} {account.needed()} {instead}")
+    st.caption(f"{why} {instead} {account.needed()}")
     if Settings.from_environment().client_id:
         account.sign_in(key)
 

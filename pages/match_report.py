@@ -7,8 +7,9 @@ import streamlit as st
 from core.dataset.matching import MatchReport
 from core.dataset.sources.base import Problem
 from core.dataset.sources.lists import ListedPlaylist
+from core.spotify.seeds import MOST_SEEDS
 from pages import session
-from pages.request import MOST_LETTERS, MOST_SEEDS
+from pages.request import MOST_LETTERS
 from pages.widgets import add_tracks, counted, plain
 
 ROWS, ROW_PX = 8, 35  # in sight; more scroll
@@ -29,12 +30,10 @@ def offer(listed: ListedPlaylist, unit: str, then: Callable[[], None]) -> None:
         Called once the tracks are added; runs the whole page again.
     """
     report = session.matcher(session.version()).match(listed.tracks)
-    counts = report.counts
-    missing = counts.pop("not found", 0)
-    st.metric("Found", f"{len(report.rows) - missing:,} of {len(report.rows):,}")
+    st.metric("Found", f"{len(report.rows) - report.missing:,} of {len(report.rows):,}")
     _matches(report, unit)
-    ways = [f"{count:,} by {how}" for how, count in counts.items()]
-    st.caption(", ".join([*ways, f"{missing:,} not found"] if missing else ways) + ".")
+    lacking = f"{report.missing:,} not found" if report.missing else ""
+    st.caption(", ".join(filter(None, (report.ways, lacking))) + ".")
     _skipped(listed.problems)
     taken = set(session.playlist().ids)
     found = [track for track in report.tracks.tolist() if track not in taken]

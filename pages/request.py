@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 from core.dataset.links import Link, is_id, track_id
 from core.evaluation.dials import SETTINGS
 from core.ordering import Dials
+from core.spotify.seeds import MOST_SEEDS
 
 SHORTEST, LONGEST = 5, 100
 """Tracks of a continuation that the page offers."""
-MOST_SEEDS = 500
-"""Tracks of each kind that a link may name, and artists."""
 MOST_LETTERS = 200
 MOST_MOODS = 4
 DEFAULT = ""

@@ -27,6 +27,7 @@ from core.explore.standing import Standing
 from core.ranking.ranker import LABEL, RANKER, SOURCE
 from core.recommender import FUSION, Recommender
 from core.retrieval import MODELS
+from core.spotify.seeds import MOST_SEEDS
 from core.training.evaluate import stored_dials
 from core.training.maps import MapCard, TrackMap, load_map
 from core.training.maps import maps as stored_maps
@@ -34,7 +35,7 @@ from core.training.shelf import answers as answers_of
 from core.training.train import Card, load_recommender
 from core.training.train import cards as cards_of
 from core.workspace import Workspace
-from pages.request import DEFAULT, DIALS, MOST_SEEDS, Request, from_link, to_link
+from pages.request import DEFAULT, DIALS, Request, from_link, to_link
 
 FUSION_LABEL = "All models, fused"
 MOST_UNDO = 30

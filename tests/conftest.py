@@ -19,9 +19,13 @@ from core.evaluation.challenge import Split, split
 from core.ranking.ranker import Ranker, Standing
 from core.retrieval import MODELS
 from core.retrieval.base import RetrievalModel
+from core.spotify.app_token import forget_app_tokens
+from core.spotify.client import Settings
+from core.spotify.health import reset_health
 from core.training import crossfit as crossfit_module
 from core.training.crossfit import CrossFit, crossfit
 from core.training.ranking import fit_ranker
+from tests.spotify.fake import Fake, fake_spotify
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -195,3 +199,30 @@ def proven_on(ranker: Ranker, labels: Sequence[str]) -> Ranker:
         ranker.boosters,
         stands,
     )
+
+
+@pytest.fixture
+def fake() -> Iterator[Fake]:
+    """A development-mode app's Spotify of today, empty."""
+    with fake_spotify() as fake:
+        yield fake
+
+
+@pytest.fixture
+def settings(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings from an environment that leads to it."""
+    return led_to(fake, monkeypatch)
+
+
+def led_to(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings from an environment that leads to the fake.
+
+    What this process knows of servers and apps is of another test's, maybe at the same port: it is
+    forgotten.
+    """
+    monkeypatch.delenv("SPOTIFY_REDIRECT_URI", raising=False)
+    for name, value in fake.environment.items():
+        monkeypatch.setenv(name, value)
+    reset_health()
+    forget_app_tokens()
+    return Settings.from_environment()

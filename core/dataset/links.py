@@ -13,7 +13,8 @@ from core.errors import SegueError
 
 Kind = Literal["track", "album", "artist", "playlist"]
 
-_ID = re.compile(r"[0-9A-Za-z]{22}")
+ID = "[0-9A-Za-z]{22}"
+"""Of anything that Spotify holds, as a pattern of any kind of regular expression."""
 _KINDS = get_args(Kind)
 _ANY_KIND = "|".join(_KINDS)
 _LINK = re.compile(
@@ -21,9 +22,9 @@ _LINK = re.compile(
     (?<![\w.@/-])                                   # no part of another host, path or word
     (?: (?:https?://)?open\.spotify\.com/
         (?:intl-[a-z-]+/)? (?:embed/)? (?:user/[^\s/?\#]+/(?=playlist/))?
-        (?P<page>{_ANY_KIND}) / (?P<page_id>{_ID.pattern})
+        (?P<page>{_ANY_KIND}) / (?P<page_id>{ID})
       | spotify: (?:user:[^\s:]+:(?=playlist:))?
-        (?P<uri>{_ANY_KIND}) : (?P<uri_id>{_ID.pattern})
+        (?P<uri>{_ANY_KIND}) : (?P<uri_id>{ID})
     )
     (?![0-9A-Za-z])
     """,
@@ -149,7 +150,7 @@ def names_spotify(text: str) -> bool:
 
 def is_id(text: str) -> bool:
     """Whether a text is formed as an id of Spotify's."""
-    return _ID.fullmatch(text) is not None
+    return re.fullmatch(ID, text) is not None
 
 
 def track_id(uri: str) -> str | None:

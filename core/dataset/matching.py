@@ -110,6 +110,17 @@ class MatchReport:
         return dict(Counter(row.how for row in self.rows).most_common())
 
     @property
+    def missing(self) -> int:
+        """Tracks of the list that were not found."""
+        return self.counts.get("not found", 0)
+
+    @property
+    def ways(self) -> str:
+        """How the others were found, in words: "2 by id, 1 by title and artist"."""
+        counts = self.counts.items()
+        return ", ".join(f"{count:,} by {how}" for how, count in counts if how != "not found")
+
+    @property
     def tracks(self) -> np.ndarray:
         """Ids of the tracks found, int32, in the list's order, each once."""
         return np.array(list(dict.fromkeys(row.track for row in self.rows if row.track >= 0)), "i4")

@@ -75,6 +75,11 @@ class Settings:
             _address("RECCOBEATS_API").rstrip("/") or cls.reccobeats,
         )
 
+    @property
+    def has_app(self) -> bool:
+        """Whether there are both of an app's credentials, with which it may ask in its own name."""
+        return bool(self.client_id and self.client_secret)
+
 
 @dataclass(frozen=True)
 class Page:

@@ -69,7 +69,7 @@ class OfflineError(SpotifyError):
 
     def __init__(self, service: str, why: str, until: float | None = None) -> None:
         remedy = (
-            "check the connection and try again in a minute"
+            "try again in a minute, and check the connection if it stays so"
             if until is None
             else f"nothing is sent until {clock_time(until)}, try again then"
         )

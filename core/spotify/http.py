@@ -166,7 +166,7 @@ class Session(requests.Session):
             wait = retry_after_s(response.headers.get("Retry-After"), time.time())
             raise RateLimitedError(self._service, time.time() + wait)
         if status >= 500:
-            raise OfflineError(self._service, f"its server answers {status}")
+            raise OfflineError(self._service, f"server error {status}")
         content = _json(response)
         if status >= 400:
             code = content.get("error") if isinstance(content, dict) else None

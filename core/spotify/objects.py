@@ -1,7 +1,7 @@
 """Objects of Spotify's Web API as Segue reads them: what is missing is None, nothing is trusted."""
 
-import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,8 @@ from core.dataset.links import Kind, is_id
 from core.dataset.sources.lists import ListedTrack
 
 _YEAR = re.compile(r"([1-9][0-9]{3})(?![0-9])")
+_NOT_OF_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_COUNTABLE = 2**53
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def read_track(raw: Any) -> Track | str:
         album_uri=_uri("album", album),
         duration_ms=_whole(raw.get("duration_ms")),
         year=_year(album.get("release_date")),
-        popularity=_percent(raw.get("popularity")),
+        popularity=percent(raw.get("popularity")),
         explicit=raw.get("explicit") if isinstance(raw.get("explicit"), bool) else None,
     )
 
@@ -123,37 +125,60 @@ def _uri(kind: Kind, raw: Mapping[str, Any]) -> str | None:
     """The object's uri, by its id or by the uri itself."""
     prefix = f"spotify:{kind}:"
     uri = raw.get("uri")
-    said = uri.removeprefix(prefix) if isinstance(uri, str) and uri.startswith(prefix) else None
-    for candidate in (raw.get("id"), said):
-        if isinstance(candidate, str) and is_id(candidate):
-            return f"{prefix}{candidate}"
-    return None
+    said = uri.removeprefix(prefix) if isinstance(uri, str) and uri.startswith(prefix) else ""
+    key = id_of(raw) or (said if is_id(said) else None)
+    return f"{prefix}{key}" if key else None
+
+
+def id_of(raw: Any) -> str | None:
+    """The id of an object; None for what has no valid one, or is no object."""
+    key = raw.get("id") if isinstance(raw, Mapping) else None
+    return key if isinstance(key, str) and is_id(key) else None
 
 
 def text(value: Any) -> str | None:
-    """A name or title without spaces around it; None for none, and for what is no text.
+    """A name or title, on one line; None for none, and for what is no text.
 
     Halves of surrogate pairs, which JSON can hold and no file can, become question marks.
     """
     if not isinstance(value, str):
         return None
-    return value.encode("utf-8", errors="replace").decode().strip() or None
+    return on_one_line(value.encode("utf-8", errors="replace").decode()) or None
 
 
-def _number(value: Any) -> float | None:
+def on_one_line(name: str, longest: int | None = None) -> str:
+    """A name without line breaks and control characters, cut to a length with an ellipsis."""
+    line = " ".join(_NOT_OF_A_LINE.sub(" ", name).split())
+    return line if longest is None or len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def number(
+    value: Any, low: float = -sys.float_info.max, high: float = sys.float_info.max
+) -> float | None:
+    """A number within bounds; None for none, and for what is no number."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) else None
+    return value if is_number and low <= value <= high else None
+
+
+def percent(value: Any) -> float | None:
+    """A popularity, from 0 to 100."""
+    known = number(value, 0, 100)
+    return None if known is None else float(known)
+
+
+def followers_of(raw: Mapping[str, Any]) -> int | None:
+    """How many follow a playlist or an artist."""
+    followers = raw.get("followers")
+    if not isinstance(followers, Mapping):
+        return None
+    total = number(followers.get("total"), 0, _COUNTABLE)
+    return None if total is None else int(total)
 
 
 def _whole(value: Any) -> int | None:
     """Milliseconds; 0 is what Spotify says of a track whose length it does not know."""
-    number = _number(value)
-    return round(number) if number is not None and 0 < number < 2**31 else None
-
-
-def _percent(value: Any) -> float | None:
-    number = _number(value)
-    return float(number) if number is not None and 0 <= number <= 100 else None
+    known = number(value, 0, 2**31 - 1)
+    return None if known is None else round(known) or None
 
 
 def _year(release_date: Any) -> int | None:

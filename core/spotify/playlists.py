@@ -1,6 +1,5 @@
 """What a Spotify link names, read page by page: the tracks of a playlist, album or artist."""
 
-import unicodedata
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -82,7 +81,7 @@ class Reading:
             return
         if self._linked is None:
             self._linked = self._look_up()
-            self.title = on_one_line(text(self._linked.get("name")) or "") or None
+            self.title = text(self._linked.get("name"))
         page = self._page(self._linked)
         self._take(page)
         enough = self.link.kind == "artist" and self.read >= MOST_RESULTS
@@ -184,16 +183,3 @@ class Reading:
     def _skip(self, why: str) -> None:
         self.skipped[why] += 1
         self._problems.append(Problem(why, f"{self._named}, item {self.read}"))
-
-
-def read(client: Client, link: Link, progress: Progress = SILENT) -> ListedPlaylist:
-    """Read all that a link names; see `Reading` for the errors."""
-    return Reading(client, link).finish(progress)
-
-
-def on_one_line(name: str, longest: int | None = None) -> str:
-    """A name without line breaks and control characters, cut to a length with an ellipsis."""
-    odd = ("Cc", "Cs", "Zl", "Zp")
-    shown = (" " if unicodedata.category(letter) in odd else letter for letter in name)
-    line = " ".join("".join(shown).split())
-    return line if longest is None or len(line) <= longest else f"{line[: longest - 1].rstrip()}…"

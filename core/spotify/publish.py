@@ -8,22 +8,21 @@ playlist holds already must be the first of our tracks. Nothing is ever removed 
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.dataset.links import Link, is_id, track_id
+from core.dataset.links import Link, track_id
 from core.errors import SegueError
 from core.progress import SILENT, Progress
 from core.spotify.client import MOST_ADDED, Client, Page
 from core.spotify.errors import BrokenAnswerError, NotFoundError, RefusedError, SpotifyError
-from core.spotify.objects import Track, read_track
-from core.spotify.playlists import on_one_line
+from core.spotify.objects import Track, id_of, on_one_line, read_track
 
 MOST_TRACKS = 10_000
 """Of a playlist on Spotify."""
-LONGEST_NAME, LONGEST_DESCRIPTION = 100, 300
+LONGEST_NAME = 100
 """Characters, without line breaks: Spotify answers others with a server error."""
 SETTLING_S = 3.0
 """After a change was asked for, what Spotify holds is looked at no sooner: a request may be obeyed
@@ -40,8 +39,8 @@ class Publication:
 
     Parameters
     ----------
-    name, description : str
-        Written on one line each, and shortened to what Spotify takes.
+    name : str
+        Written on one line, and shortened to what Spotify takes.
     public : bool
     uris : tuple of str
         Spotify tracks in order, at most 10,000.
@@ -51,7 +50,7 @@ class Publication:
     Attributes
     ----------
     number : str
-        In the description, by which the playlist is known again.
+        In the `description`, by which the playlist is known again.
     begun : bool
         Whether Spotify was asked to create it.
     playlist_id : str or None
@@ -72,7 +71,6 @@ class Publication:
     name: str
     public: bool
     uris: tuple[str, ...] = field(repr=False)
-    description: str = "Continued with Segue"
     settling_s: float = SETTLING_S
     number: str = field(default_factory=lambda: secrets.token_hex(6), init=False)
     begun: bool = field(default=False, init=False)
@@ -95,9 +93,11 @@ class Publication:
         strange = next((uri for uri in self.uris if track_id(uri) is None), None)
         if strange is not None:
             raise SegueError(f"{strange[:60]!r} is no track of Spotify's; leave it out.")
-        number = f" (no. {self.number})"
-        said = on_one_line(self.description, LONGEST_DESCRIPTION - len(number))
-        self.description = f"{said}{number}".strip()
+
+    @property
+    def description(self) -> str:
+        """What the playlist says of itself."""
+        return f"Made with Segue (no. {self.number})"
 
     @property
     def wanted(self) -> list[str]:
@@ -176,8 +176,8 @@ class _Publisher:
             created = self._client.create_playlist(
                 publication.name, publication.public, publication.description
             )
-            key = _text(created, "id")
-            if not is_id(key):
+            key = id_of(created)
+            if key is None:
                 raise BrokenAnswerError("Spotify", "a new playlist without an id")
         return key
 
@@ -185,8 +185,8 @@ class _Publisher:
         """The playlist whose creation was obeyed but not answered, None if it was not obeyed."""
         self._settle()
         for raw in _all(self._client.my_playlists):
-            key = _text(raw, "id")
-            if is_id(key) and self._publication.number in _text(raw, "description"):
+            key = id_of(raw)
+            if key and self._publication.number in str(raw.get("description")):
                 return key
         return None
 
@@ -270,8 +270,3 @@ def _is(raw: Any, uri: str) -> bool:
     """Whether a playlist's item is this track; one that is no longer shown may be."""
     found = read_track(raw)
     return raw is None or (isinstance(found, Track) and found.uri == uri)
-
-
-def _text(raw: Any, name: str) -> str:
-    value = raw.get(name) if isinstance(raw, Mapping) else None
-    return value if isinstance(value, str) else ""

@@ -18,13 +18,14 @@ from core.errors import SegueError
 from core.progress import SILENT, Progress
 from core.spotify.client import Client, Patience, Settings
 from core.spotify.errors import NoCredentialsError, NotFoundError, SpotifyError
-from core.spotify.playlists import Reading, on_one_line
+from core.spotify.objects import on_one_line
+from core.spotify.playlists import Reading
 
 ARTISTS_TRACKS = 8
 """Of an artist whom the dataset knows, so many tracks are seeds."""
 MOST_SEEDS = 500
-"""Of any other link, so many tracks are seeds, as on the pages: the first that the dataset has.
-Models take time and memory for each."""
+"""A playlist here holds so many tracks, and of a link the first that the dataset has: models take
+time and memory for each."""
 TERMINAL = Patience(attempts=4, pause_s=0.5, timeout_s=10.0, longest_wait_s=60.0)
 """Somebody waits at a terminal."""
 
@@ -102,8 +103,8 @@ class SeedFinder:
         listed = [track for each in parse_text("\n".join(texts)) for track in each.tracks]
         rows = self._matcher.match(listed).rows
         nameless = [at for at, row in enumerate(rows) if row.track < 0 and not row.listed.title]
-        if nameless and _has_credentials():
-            client = _client()
+        client = _client() if nameless else None
+        if client:
             try:
                 for at in nameless:
                     rows[at] = self._by_name(client, rows[at])
@@ -145,13 +146,14 @@ class SeedFinder:
 
     def _take_read(self, link: Link, seeds: Seeds) -> None:
         """Read what a link leads to from Spotify."""
-        if not _has_credentials():
+        client = _client()
+        if client is None:
             raise NoCredentialsError(
                 f"This link is to {SAID[link.kind]}, which only Spotify can tell the tracks of; "
                 "set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET to those of an app from "
                 "https://developer.spotify.com/dashboard, or name its tracks one by one."
             )
-        reading = Reading(_client(), link)
+        reading = Reading(client, link)
         report = self._matcher.match(reading.finish(self._progress).tracks)
         rows = _first(report.rows, MOST_SEEDS)
         seeds.rows += rows
@@ -164,13 +166,9 @@ def _to_more_than_a_track(text: str) -> Link | None:
     return None if link is None or link.kind == "track" else link
 
 
-def _has_credentials() -> bool:
+def _client() -> Client | None:
     settings = Settings.from_environment()
-    return bool(settings.client_id and settings.client_secret)
-
-
-def _client() -> Client:
-    return Client(Settings.from_environment(), patience=TERMINAL)
+    return Client(settings, patience=TERMINAL) if settings.has_app else None
 
 
 def _first(rows: list[Match], most: int) -> list[Match]:
@@ -186,11 +184,8 @@ def _first(rows: list[Match], most: int) -> list[Match]:
 
 def _outcome(reading: Reading, report: MatchReport, dataset: str) -> str:
     """How much of a link is in the dataset, and how it was found."""
-    counts = report.counts
-    missing = counts.pop("not found", 0)
-    ways = ", ".join(f"{count:,} by {how}" for how, count in counts.items())
     return (
-        f"“{reading.title or reading.link.uri}”: {len(report.rows) - missing:,} of "
-        f"{len(report.rows):,} tracks are in {dataset}{f' ({ways})' if ways else ''}"
+        f"“{reading.title or reading.link.uri}”: {len(report.rows) - report.missing:,} of "
+        f"{len(report.rows):,} tracks are in {dataset}{f' ({report.ways})' if report.ways else ''}"
         f"{f'; skipped: {reading.said_skipped}' if reading.skipped else ''}"
     )

@@ -13,7 +13,6 @@ session (https://www.rfc-editor.org/rfc/rfc9700#section-4.7).
 import secrets
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
@@ -30,6 +29,7 @@ from core.spotify.errors import (
     SpotifyError,
 )
 from core.spotify.health import PAGE, health_of
+from core.spotify.objects import text
 
 if TYPE_CHECKING:
     from spotipy import SpotifyPKCE
@@ -41,6 +41,7 @@ SCOPES = (
 CALLBACK = "/spotify/callback"
 """Where Spotify sends people back to, below the app's own address."""
 LIFE_S = 600.0
+"""Seconds in which a sign-in may be answered; for as long again it is remembered as too late."""
 MOST_PENDING = 1_000
 """Sign-ins that are remembered; the oldest are forgotten first."""
 _SERVICE = "Spotify's sign-in"
@@ -88,7 +89,7 @@ class Listener:
         self._settings = settings
         self._renewing = threading.Lock()
         me = self.client().me()
-        self.name = str(me.get("display_name") or me.get("id") or "a listener")
+        self.name = text(me.get("display_name")) or text(me.get("id")) or "a listener"
 
     @property
     def signed_in(self) -> bool:
@@ -199,7 +200,7 @@ class Pending:
         return self._outcome
 
 
-_waiting: OrderedDict[str, Pending] = OrderedDict()
+_waiting: dict[str, Pending] = {}
 _lock = threading.Lock()
 
 
@@ -233,10 +234,18 @@ def begin(settings: Settings, redirect_uri: str, browser: str, life_s: float = L
         )
     pending = Pending(settings, redirect_uri, browser, life_s)
     with _lock:
+        _make_room()
         _waiting[pending.state] = pending
-        while len(_waiting) > MOST_PENDING:
-            _waiting.popitem(last=False)
     return pending
+
+
+def _make_room() -> None:
+    """Forget the sign-ins that ended long ago, with the codes that nobody has collected."""
+    while _waiting:
+        oldest = next(iter(_waiting.values()))
+        if len(_waiting) < MOST_PENDING and oldest.left_s > -LIFE_S:
+            return
+        del _waiting[oldest.state]
 
 
 def arrive(state: str, code: str, error: str, browser: str) -> Outcome:

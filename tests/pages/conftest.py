@@ -8,14 +8,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core import jobs
 from core.dataset.dataset import Dataset
 from core.retrieval import MODELS
-from core.spotify.app_token import forget_app_tokens
-from core.spotify.client import Settings
-from core.spotify.health import reset_health
 from core.training.train import train
 from tests.conftest import made_once
-from tests.spotify.fake import Fake, fake_spotify
 
 SHELL = Path(__file__).resolve().parents[2] / "pages" / "shell.py"
 WITH_SIGNS = "**Bold** <b>x</b> [l](http://x.y) :red[z] $1$"
@@ -49,20 +46,11 @@ def workspace(trained: Path, tmp_path: Path, monkeypatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def fake() -> Iterator[Fake]:
-    """A development-mode app's Spotify of today, empty."""
-    with fake_spotify() as fake:
-        yield fake
-
-
-@pytest.fixture
-def settings(fake: Fake, monkeypatch) -> Settings:
-    """Settings from an environment that leads to the fake."""
-    for name, value in fake.environment.items():
-        monkeypatch.setenv(name, value)
-    reset_health()
-    forget_app_tokens()
-    return Settings.from_environment()
+def started(monkeypatch) -> list[tuple[str, list[str]]]:
+    """Label and command of the jobs that a page starts, which then do not run."""
+    commands: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(jobs, "start", lambda _, label, argv, files: commands.append((label, argv)))
+    return commands
 
 
 @pytest.fixture

@@ -2,48 +2,54 @@
 
 import json
 import shutil
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
 
 from core import jobs
+from core.__main__ import app
 from core.dataset.dataset import Dataset
-from core.spotify.client import Settings
 from core.spotify.enrichment.enrich import enrich
-from core.spotify.health import reset_health
 from core.workspace import Workspace
-from tests.pages.conftest import SHELL, link, press, texts
+from tests.pages.conftest import link, press, texts
 from tests.spotify.conftest import QUICK
-from tests.spotify.fake import Fake, fake_spotify
+from tests.spotify.fake import Fake
 
-PATIENCE_S = 60
 LINK = {"dataset": "mine", "library.part": "features"}
 
 
-@pytest.fixture
-def fake(monkeypatch) -> Iterator[Fake]:
-    """A development-mode app's Spotify with three tracks, two of them with audio features."""
-    reset_health()
-    with fake_spotify() as fake:
-        for name, value in fake.environment.items():
-            monkeypatch.setenv(name, value)
-        for number in range(3):
-            features = {"energy": 0.5} if number else None
-            fake.add_track(f"T{number}", "A", album="First", features=features)
-        yield fake
+def key(name: str) -> str:
+    """Spotify's id of a track."""
+    return name * 22
 
 
 @pytest.fixture
-def workspace(fake, make_dataset, tmp_path, monkeypatch):
-    """A workspace with "mine", of those tracks and one without an id, and "invented" of none."""
-    uris = [f"spotify:track:{each}" for each in fake.tracks]
-    tracks = {name: {"uri": uri, "artist": "A"} for name, uri in zip("abc", uris, strict=True)}
-    for name, known in (("mine", tracks), ("invented", {})):
-        made = make_dataset([["a", "b", "c", "d"]], tracks=known, name=name)
-        shutil.copytree(made.folder, tmp_path / "workspace" / name)
+def fake(fake: Fake) -> Fake:
+    """With three tracks, two of them with audio features."""
+    for name in "abc":
+        features = None if name == "a" else {"energy": 0.5}
+        fake.add_track(name, "A", id=key(name), album="First", features=features)
+    return fake
+
+
+@pytest.fixture(scope="module")
+def made(make_dataset) -> list[Dataset]:
+    """The dataset "mine", of those tracks and one without an id, and "invented" of none."""
+    known = {name: {"uri": f"spotify:track:{key(name)}", "artist": "A"} for name in "abc"}
+    return [
+        make_dataset([["a", "b", "c", "d"]], tracks=tracks, name=name)
+        for name, tracks in (("mine", known), ("invented", {}))
+    ]
+
+
+@pytest.fixture
+def workspace(made, settings, tmp_path, monkeypatch):
+    """A workspace with copies of both."""
+    for dataset in made:
+        shutil.copytree(dataset.folder, tmp_path / "workspace" / dataset.folder.name)
     monkeypatch.setenv("SEGUE_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setattr("core.workspace.DEMO", tmp_path / "demo")
     monkeypatch.delenv("SEGUE_PUBLIC", raising=False)
@@ -53,21 +59,9 @@ def workspace(fake, make_dataset, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def started(monkeypatch):
-    """The jobs that the page starts, which then do not run."""
-    commands = []
-    monkeypatch.setattr(jobs, "start", lambda _, label, argv, files: commands.append((label, argv)))
-    return commands
-
-
-def opened(page: str = "library", **words) -> AppTest:
-    """The part, or another page, opened cold by its link."""
-    at = AppTest.from_file(str(SHELL), default_timeout=60)
-    at.query_params.update(LINK | words)
-    at.run()
-    at.switch_page(f"{page}.py").run()
-    assert not at.exception, at.exception
-    return at
+def opened(open_page) -> Callable[..., AppTest]:
+    """A function that opens the part cold by its link."""
+    return lambda **words: open_page("library", **LINK | words)
 
 
 def said(at: AppTest) -> str:
@@ -78,7 +72,7 @@ def buttons(at: AppTest) -> list[str]:
     return [button.label for button in at.button]
 
 
-def test_the_keyless_source_comes_first_and_is_asked_by_a_job(workspace, started):
+def test_the_keyless_source_comes_first_and_is_asked_by_a_job(opened, workspace, started):
     at = opened()
     assert "Audio features, without a key or an account." in said(at)
     assert "3 tracks to ask for, 40 a request. 1 track without a Spotify id stay" in said(at)
@@ -89,7 +83,7 @@ def test_the_keyless_source_comes_first_and_is_asked_by_a_job(workspace, started
     assert argv == ["enrich", "--dataset", "mine", "--source", "reccobeats", "--most", "3"]
 
 
-def test_spotify_is_asked_with_credentials_and_says_what_may_be_done(workspace, started):
+def test_spotify_is_asked_with_credentials_and_says_what_may_be_done(opened, workspace, started):
     at = opened(**{"library.source": "spotify"})
     assert "must not be used to train models" in said(at)
     assert "3 tracks to ask for, 50 a request." in said(at)
@@ -101,13 +95,7 @@ def test_spotify_is_asked_with_credentials_and_says_what_may_be_done(workspace, 
     assert link(at)["library.source"] == ["spotify"]
 
 
-def test_whoever_trains_is_told_what_may_be_done(workspace, fake):
-    assert "Licence of the data" not in said(opened("training"))
-    enrich(workspace, "mine", "spotify", Settings.from_environment())
-    assert "Licence of the data: What comes from Spotify must not" in said(opened("training"))
-
-
-def test_without_credentials_it_says_what_is_needed(workspace, monkeypatch):
+def test_without_credentials_it_says_what_is_needed(opened, workspace, monkeypatch):
     monkeypatch.delenv("SPOTIFY_CLIENT_SECRET")
     at = opened(**{"library.source": "spotify"})
     assert "set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET" in said(at)
@@ -115,20 +103,17 @@ def test_without_credentials_it_says_what_is_needed(workspace, monkeypatch):
     assert "Join" in buttons(at)
 
 
-def test_a_dataset_without_ids_is_left_to_files(workspace):
+def test_a_dataset_without_ids_is_left_to_files(opened, workspace):
     at = opened(dataset="invented")
     assert "None of the 4 tracks has a Spotify id" in said(at)
     assert "Start" not in buttons(at)
     assert "Join" in buttons(at)
 
 
-def test_a_job_fills_the_gaps_and_the_page_shows_them(workspace, fake):
+def test_the_command_fills_the_gaps_and_the_page_shows_them(opened, workspace, started):
     press(opened(), "Start")
-    end = time.monotonic() + PATIENCE_S
-    while jobs.current(workspace):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    assert jobs.last(workspace).state == "done", jobs.last(workspace).message
+    ((_, argv),) = started
+    assert CliRunner().invoke(app, argv).exit_code == 0
     at = opened()
     assert "ReccoBeats was joined last: 2 tracks found by id" in said(at)
     chart, *_ = at.get("plotly_chart")
@@ -142,8 +127,7 @@ def test_a_job_fills_the_gaps_and_the_page_shows_them(workspace, fake):
     assert "All of them were asked for before" in said(at)
 
 
-def test_what_is_refused_is_said(workspace, fake):
-    settings = Settings.from_environment()
+def test_what_is_refused_is_said(opened, workspace, settings):
     enrich(workspace, "mine", "spotify", settings, most=1, patience=QUICK)
     at = opened(**{"library.source": "spotify"})
     assert "2 tracks to ask for, 1 a request." in said(at)
@@ -153,21 +137,21 @@ def test_what_is_refused_is_said(workspace, fake):
     assert Dataset(workspace.folder / "mine").column("album")[0].as_py() == "First"
 
 
-def test_one_thing_at_a_time(workspace, monkeypatch):
+def test_one_thing_at_a_time(opened, workspace, monkeypatch):
     job = jobs.Job("000001", "Train", ("train",), "running", "", None, "", "2026-01-01", 1.0, {})
     monkeypatch.setattr(jobs, "last", lambda _: job)
     (button,) = [button for button in opened().button if button.label == "Start"]
     assert button.disabled
 
 
-def test_wrong_settings_are_one_sentence(workspace, monkeypatch):
+def test_wrong_settings_are_one_sentence(opened, workspace, monkeypatch):
     monkeypatch.setenv("RECCOBEATS_API", "http://example.org")
     at = opened()
     assert "RECCOBEATS_API must be an https address" in said(at)
     assert "Join" in buttons(at)
 
 
-def test_a_public_host_shows_what_is_known_and_asks_nobody(workspace, monkeypatch):
+def test_a_public_host_shows_what_is_known_and_asks_nobody(opened, workspace, monkeypatch):
     monkeypatch.setenv("SEGUE_PUBLIC", "1")
     at = opened()
     assert len(at.get("plotly_chart")) == 3

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.dataset.dataset import Dataset
 from core.spotify.client import Settings
+from core.spotify.seeds import MOST_SEEDS
 from core.training.train import train
-from pages.request import MOST_SEEDS
 from pages.widgets import plain, player
 from tests.pages.conftest import WITH_SIGNS, link, press, texts
 from tests.spotify.consent import signed_in

@@ -8,10 +8,10 @@ from hypothesis import strategies as some
 
 from core.evaluation.dials import SETTINGS
 from core.ordering import Dials
+from core.spotify.seeds import MOST_SEEDS
 from pages.request import (
     ADVENTURE,
     LONGEST,
-    MOST_SEEDS,
     PER_ARTIST,
     POPULARITY,
     SHORTEST,

@@ -18,7 +18,9 @@ from core.training.default import default_model
 from core.training.settings import parse_settings
 from core.training.train import cards, load_models
 from core.training.trial import trials, try_models
+from core.workspace import write_json
 from pages.trials import in_words
+from pages.widgets import plain
 from tests.pages.conftest import link, press, texts
 
 NAME = "playlist_knn"
@@ -54,6 +56,14 @@ def option(argv, name):
 
 def widget(at, key):
     return next(w for w in [*at.number_input, *at.toggle, *at.text_input] if w.key == key)
+
+
+def test_whoever_trains_is_told_what_may_be_done_with_the_data(open_page, planted_copy):
+    assert "Licence of the data" not in texts(open_page("training"))
+    manifest = planted_copy.folder / "manifest.json"
+    joined = [{"licence": licence} for licence in ("*No* training", None, "*No* training")]
+    write_json(manifest, planted_copy.manifest | {"features": joined})
+    assert f"Licence of the data: {plain('*No* training')}" in texts(open_page("training"))
 
 
 def test_the_form_starts_what_the_command_line_would(open_page, started):

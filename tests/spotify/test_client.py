@@ -18,6 +18,7 @@ from core.spotify.errors import (
     RefusedError,
     SpotifyError,
 )
+from tests.conftest import led_to
 from tests.spotify.clients import NOWHERE, patience_for
 from tests.spotify.conftest import QUICK
 from tests.spotify.fake import fake_spotify
@@ -27,13 +28,7 @@ from tests.spotify.fake import fake_spotify
 def extended(monkeypatch):
     """The fake of an app with an extended quota, and its client."""
     with fake_spotify("extended") as fake:
-        yield fake, led_to(fake, monkeypatch)
-
-
-def led_to(fake, monkeypatch) -> Client:
-    for name, value in fake.environment.items():
-        monkeypatch.setenv(name, value)
-    return Client(Settings.from_environment(), patience=QUICK)
+        yield fake, Client(led_to(fake, monkeypatch), patience=QUICK)
 
 
 @pytest.fixture
@@ -57,7 +52,7 @@ def all_pages(read) -> list:
 @pytest.mark.parametrize("mode", ["development", "extended"])
 def test_a_playlist_is_read_page_by_page_with_today_s_and_older_fields(mode, fields, monkeypatch):
     with fake_spotify(mode, fields) as fake:
-        client = led_to(fake, monkeypatch)
+        client = Client(led_to(fake, monkeypatch), patience=QUICK)
         tracks = [fake.add_track(f"Song {line}") for line in range(120)]
         key = fake.add_playlist("Mine", [*tracks[:60], None, fake.episode("Talk"), *tracks[60:]])
         about = client.playlist(key)
@@ -210,8 +205,8 @@ SENTENCES = [
     ("html", {"status": 404}, NotFoundError, "or it is private"),
     (400, {}, RefusedError, "refuses the request as it stands (400)"),
     (429, {"retry_after": 7}, RateLimitedError, r"no more requests from this app until [\d:]{8} "),
-    (500, {}, OfflineError, "gives no answer (its server answers 500); check the connection"),
-    ("html", {}, OfflineError, "its server answers 502"),
+    (500, {}, OfflineError, "gives no answer (server error 500); try again in a minute"),
+    ("html", {}, OfflineError, "server error 502"),
     ("timeout", {}, OfflineError, "none within 0.2 s"),
     ("drop", {}, OfflineError, "the connection failed"),
     ("cut", {}, OfflineError, "the connection failed"),

@@ -3,6 +3,7 @@
 import pytest
 
 from core.dataset.joins import Origin
+from core.errors import SegueError
 from core.spotify.client import Settings
 from core.spotify.enrichment import features
 from core.spotify.enrichment.features import SOURCES, FeatureSource
@@ -12,6 +13,7 @@ from core.spotify.errors import (
     NoCredentialsError,
     RateLimitedError,
 )
+from tests.conftest import led_to
 from tests.spotify.conftest import QUICK
 from tests.spotify.fake import fake_spotify
 
@@ -62,12 +64,11 @@ def test_spotify_says_what_it_needs(fake, settings, monkeypatch):
 
 def test_spotify_gives_the_same_numbers_where_it_may(monkeypatch):
     with fake_spotify("extended") as fake:
-        for name, value in fake.environment.items():
-            monkeypatch.setenv(name, value)
+        settings = led_to(fake, monkeypatch)
         track, silent = fake.add_track("T", features=LOUD), fake.add_track("Silent")
         asked = [track, silent, "0" * 22]
         both = [
-            SOURCES[name](Settings.from_environment(), QUICK, no_waiting).audio_features(asked)
+            SOURCES[name](settings, QUICK, no_waiting).audio_features(asked)
             for name in ("spotify", "reccobeats")
         ]
     assert {each: answer for each, answer in both[0].items() if answer} == both[1] == {track: LOUD}
@@ -86,6 +87,13 @@ def test_what_is_missing_stays_missing(fake, source, name):
     assert found == {track: {"energy": 0.9, "loudness": -3.5}}
 
 
+@pytest.mark.parametrize("name", SOURCES)
+def test_nothing_is_sent_with_an_id_that_is_none(fake, source, name):
+    with pytest.raises(SegueError, match=r"'\.\./x' is no id of Spotify's"):
+        source(name).audio_features(["0" * 22, "../x"])
+    assert not fake.requests
+
+
 def test_an_answer_without_links_is_about_nothing(fake, source):
     track = fake.add_track("T", features=LOUD)
     fake.fault("missing", RECCOBEATS, fields=["href"])
@@ -93,7 +101,7 @@ def test_an_answer_without_links_is_about_nothing(fake, source):
 
 
 def test_what_is_no_number_is_not_known():
-    said = {"energy": "0.5", "tempo": True, "key": 3, "valence": float("nan"), "mode": None}
+    said = {"energy": "0.5", "tempo": True, "key": 3, "valence": float("nan"), "mode": 10**400}
     assert features.features_answer(said) == {"key": 3}
     assert features.features_answer(["energy"]) == {}
 

@@ -58,6 +58,7 @@ def test_a_track_as_the_server_sends_it(fake, client):
     ("field", "value", "expected"),
     [
         ("name", "  ", {"title": None}),
+        ("name", " So\x00ng\n2\ud800 ", {"title": "So ng 2?"}),
         ("artists", None, {"artists": ()}),
         ("artists", [None, {"name": None}, {"name": "Band"}], {"artists": ((None, "Band"),)}),
         ("artists", [{"name": "Band", "id": "../x"}], {"artists": ((None, "Band"),)}),
@@ -66,6 +67,8 @@ def test_a_track_as_the_server_sends_it(fake, client):
         ("album", {"release_date": "1999"}, {"album": None, "album_uri": None}),
         ("duration_ms", 0, {"duration_ms": None}),
         ("duration_ms", "200000", {"duration_ms": None}),
+        ("duration_ms", 10**400, {"duration_ms": None}),
+        ("duration_ms", float("nan"), {"duration_ms": None}),
         ("popularity", True, {"popularity": None}),
         ("popularity", 101, {"popularity": None}),
         ("explicit", "no", {"explicit": None}),

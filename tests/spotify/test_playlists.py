@@ -17,7 +17,7 @@ from core.spotify.errors import (
     SpotifyError,
 )
 from core.spotify.health import reset_health
-from core.spotify.playlists import MOST_RESULTS, Reading, read
+from core.spotify.playlists import MOST_RESULTS, Reading
 from tests.spotify.conftest import QUICK
 from tests.spotify.fake import fake_spotify
 
@@ -81,7 +81,7 @@ def test_fields_that_are_missing_or_null_stay_unknown(fake, client):
     fields = ["name", "artists", "album", "duration_ms", "explicit", "total", "popularity"]
     fake.fault("missing", "/playlists", fields=[*fields, "next"], times=2)
     fake.fault("null", "/playlists", fields=fields, times=None)
-    listed = read(client, link)
+    listed = Reading(client, link).finish()
     assert listed.title is None
     assert listed.tracks[0] == ListedTrack(listed.tracks[0].uri, None, None, None, None, 1, None)
 
@@ -90,7 +90,7 @@ def test_fields_that_are_null_do_not_end_a_playlist_early(fake, client):
     songs = tracks(fake, 120)
     link = Link("playlist", fake.add_playlist("Summer", songs))
     fake.fault("null", "/items", fields=["name", "artists", "total"], times=None)
-    listed = read(client, link)
+    listed = Reading(client, link).finish()
     assert ids(listed) == songs
     assert {track.title for track in listed.tracks} == {None}
 
@@ -110,7 +110,7 @@ def test_a_track_shown_as_another_release_keeps_its_own_id(fake, client):
     songs = tracks(fake, 3)
     fake.relinked = {songs[1]: songs[0]}
     link = Link("playlist", fake.add_playlist("Summer", songs))
-    assert ids(read(client, link)) == songs
+    assert ids(Reading(client, link).finish()) == songs
 
 
 @pytest.mark.parametrize("kind", [500, "drop", "truncated", "cut", "timeout", "html", "null", 403])
@@ -139,7 +139,7 @@ def test_ten_thousand_items(fake, client):
     link = Link("playlist", fake.add_playlist("Long", songs * 200))
     said = []
     progress = type("Said", (), {"update": lambda _, label, share: said.append((label, share))})()
-    listed = read(client, link, progress)
+    listed = Reading(client, link).finish(progress)
     assert ids(listed) == songs
     assert len(listed.problems) == 9_950
     assert said[0] == ("Reading a playlist from Spotify", None)
@@ -177,14 +177,13 @@ def test_an_artists_own_tracks_the_popular_first(fake, client):
 def test_of_a_prolific_artist_a_few_pages_are_read(fake, client):
     key = fake.add_artist("Prolific")
     tracks(fake, 80, artist="Prolific")
-    assert len(read(client, Link("artist", key)).tracks) == MOST_RESULTS
+    assert len(Reading(client, Link("artist", key)).finish().tracks) == MOST_RESULTS
 
 
 def test_one_track(fake, client):
     track = fake.add_track("Halo", "Beyoncé", year=2008)
-    assert [(each.title, each.artist) for each in read(client, Link("track", track)).tracks] == [
-        ("Halo", "Beyoncé")
-    ]
+    (read,) = Reading(client, Link("track", track)).finish().tracks
+    assert (read.title, read.artist) == ("Halo", "Beyoncé")
 
 
 def test_a_closed_playlist_is_given_to_its_owner_only(fake, client, settings):
@@ -205,27 +204,27 @@ def test_a_playlist_that_is_not_given(fake, client, fields):
     if "id" in fields:
         del fake.playlists[key]
     with pytest.raises(NotFoundError, match=r"private, deleted, or one of Spotify's own.*upload"):
-        read(client, Link("playlist", key))
+        Reading(client, Link("playlist", key)).finish()
 
 
 @pytest.mark.parametrize("kind", ["track", "album", "artist"])
 def test_what_is_not_there(client, kind):
     with pytest.raises(NotFoundError, match=f"knows no {kind}"):
-        read(client, Link(kind, "0" * 22))
+        Reading(client, Link(kind, "0" * 22)).finish()
 
 
 def test_nothing_to_continue_from(fake, client):
     items = [fake.episode("Talk"), fake.episode("More")]
     with pytest.raises(SegueError, match=r"“Talks” on Spotify holds no track .*\(2 podcast epis"):
-        read(client, Link("playlist", fake.add_playlist("Talks", items)))
+        Reading(client, Link("playlist", fake.add_playlist("Talks", items))).finish()
     with pytest.raises(SegueError, match="“Empty” on Spotify holds no track that can be read; ch"):
-        read(client, Link("playlist", fake.add_playlist("Empty", [])))
+        Reading(client, Link("playlist", fake.add_playlist("Empty", []))).finish()
 
 
 def test_an_artist_without_a_name_cannot_be_searched_for(fake, client):
     fake.fault("null", "/artists/", fields=["name"])
     with pytest.raises(BrokenAnswerError, match="an artist without a name"):
-        read(client, Link("artist", fake.add_artist("One")))
+        Reading(client, Link("artist", fake.add_artist("One"))).finish()
 
 
 def test_found_by_id_then_by_title_and_artist(fake, client, make_dataset):
@@ -243,7 +242,7 @@ def test_found_by_id_then_by_title_and_artist(fake, client, make_dataset):
         fake.add_track("“Heroes” - 2017 Remaster", ["DAVID BOWIE", "Brian Eno"]),
         fake.add_track("Halo", ["Somebody else", "Beyoncé"]),
     ]
-    listed = read(client, Link("playlist", fake.add_playlist("Mix", songs)))
+    listed = Reading(client, Link("playlist", fake.add_playlist("Mix", songs))).finish()
     report = Matcher(dataset).match(listed.tracks)
     assert report.counts == {"title and artist": 2, "id": 1, "not found": 1}
     assert dataset.values("title", report.tracks) == ["Halo", "See You Again", "Heroes - Live"]

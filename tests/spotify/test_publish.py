@@ -246,18 +246,14 @@ def test_a_refusal_that_no_track_explains_ends_it(fake, listener, uris):
     assert held(fake) == [("Mine", uris[:2])]
 
 
-def test_names_and_descriptions_as_spotify_takes_them(fake, listener, uris):
+def test_names_as_spotify_takes_them(fake, listener, uris):
     long = "A name\nof two\x00 lines\u2028or three " + "and more " * 60
-    publication = to_be(uris[:1], name=long, description=long)
-    publish(listener, publication)
+    publish(listener, to_be(uris[:1], name=long))
     ((_, playlist),) = fake.playlists.items()
     assert playlist.name.startswith("A name of two lines or three and more")
     assert len(playlist.name) <= 100
     assert playlist.name.endswith("…")
-    assert len(playlist.description) <= 300
-    assert publication.number in playlist.description
-    for text in (playlist.name, playlist.description):
-        assert text.isprintable()
+    assert playlist.name.isprintable()
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ import http.client
 import io
 import logging
 import logging.config
+import threading
 import traceback
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -173,6 +175,28 @@ def test_what_is_posted_is_not_passed_on_to_where_an_answer_redirects(fake, sett
     fake.fault("instead", method="POST", body={}, status=307, headers=elsewhere)
     listener.create_playlist("Mine", False, "")
     assert [call.path for call in fake.requests] == ["/v1/me/playlists"]
+
+
+def test_a_token_is_not_passed_on_to_another_server(fake, settings):
+    heard = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self):
+            heard.append(self.headers)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        headers = {"Location": f"http://127.0.0.1:{server.server_port}/"}
+        fake.fault("instead", body={}, status=302, headers=headers)
+        Client(settings, fake.listener_token, HASTY).me()
+    (sent,) = heard
+    assert "Authorization" not in sent
 
 
 def test_a_token_of_impossible_letters_is_not_shown(settings):

@@ -21,14 +21,8 @@ from core.spotify.errors import (
     OfflineError,
     SpotifyError,
 )
-from core.spotify.health import reset_health
 from core.spotify.sign_in import SCOPES, OtherAddressError, Outcome, arrive, begin, callback_address
 from tests.spotify.consent import BROWSER, REDIRECT, agreed, began, signed_in
-
-
-@pytest.fixture(autouse=True)
-def healthy():
-    reset_health()
 
 
 def tokens_asked(fake, grant):
@@ -164,6 +158,17 @@ def test_the_oldest_are_forgotten_first(settings, monkeypatch):
     first, *others = (began(settings) for _ in range(3))
     assert arrive(first.state, "code", "", BROWSER) is Outcome.UNKNOWN
     assert {arrive(one.state, "code", "", BROWSER) for one in others} == {Outcome.ARRIVED}
+
+
+def test_what_ended_long_ago_is_forgotten_with_its_code(settings, monkeypatch):
+    monkeypatch.setattr(sign_in, "_waiting", {})
+    ended = began(settings, life_s=-sign_in.LIFE_S)
+    kept = weakref.ref(ended)
+    state = ended.state
+    del ended
+    began(settings)
+    assert kept() is None
+    assert arrive(state, "code", "", BROWSER) is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(

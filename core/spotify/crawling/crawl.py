@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from core.dataset.links import SAID, Link
 from core.errors import SegueError
 from core.progress import SILENT, Progress
-from core.spotify.crawling.crawled import Bounds, CrawlGraph, CrawlNode, CrawlState, StoredPlaylist
+from core.spotify.crawling.crawled import Bounds, CrawlGraph, CrawlState, StoredPlaylist
 from core.spotify.crawling.frontier import Frontier
 from core.spotify.crawling.walk import SignalError, StartRefusedError, StopSignals, Walk
 from core.spotify.errors import SpotifyError
@@ -30,21 +30,6 @@ from core.workspace import Workspace, alone, checked_name, delete_folder, read_j
 
 if TYPE_CHECKING:
     from core.dataset.sources.base import Batch
-
-__all__ = [
-    "Bounds",
-    "CrawlGraph",
-    "CrawlNode",
-    "CrawlState",
-    "StoppedError",
-    "crawl",
-    "crawl_state",
-    "crawls",
-    "discard",
-    "finish",
-    "graph",
-    "summary",
-]
 
 LICENCE = "Spotify's developer terms forbid passing it on and training models on it"
 """https://developer.spotify.com/terms"""
@@ -78,10 +63,14 @@ class StoppedError(SegueError):
 # --- what is there ---
 
 
+def crawl_names(workspace: Workspace) -> list[str]:
+    """Names of the crawls of a workspace."""
+    return sorted(file.parent.name for file in _root(workspace).glob(f"[!.]*/{FILE}"))
+
+
 def crawls(workspace: Workspace) -> list[CrawlState]:
     """Every crawl of a workspace, by name."""
-    names = sorted(file.parent.name for file in _root(workspace).glob(f"[!.]*/{FILE}"))
-    states = (crawl_state(workspace, name) for name in names)
+    states = (crawl_state(workspace, name) for name in crawl_names(workspace))
     return [state for state in states if state]
 
 
@@ -293,7 +282,7 @@ def _require_free(workspace: Workspace, name: str, start: Link) -> None:
     if name not in workspace.names():
         return
     manifest = read_json(workspace.path(name) / "manifest.json")
-    if (manifest["source"], manifest["address"]) != (SOURCE, start.address):
+    if (manifest["source"], manifest.get("address")) != (SOURCE, start.address):
         raise SegueError(
             f"There is a dataset {name!r} already, which is not of this crawl: delete it, or give "
             "another name."

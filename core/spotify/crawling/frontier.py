@@ -4,23 +4,19 @@ One sqlite3 database a crawl. Playlists and artists are its nodes, numbered as t
 next request is always that of the lowest number still waiting, which makes the crawl breadth-first
 and its order a function of the answers alone. An answer and all that follows from it (a page's
 tracks, the artists of a playlist, the playlists of an artist, where to go on) is one transaction,
-so the frontier is at every moment that of a whole number of answers. Readers are never in the way
-(https://www.sqlite.org/wal.html).
+so the frontier is at every moment that of a whole number of answers.
 """
 
 import json
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from core.dataset.links import Link
-from core.errors import SegueError
 from core.spotify.crawling.crawled import (
     Bounds,
     CrawlGraph,
@@ -32,91 +28,47 @@ from core.spotify.crawling.crawled import (
     StoredPlaylist,
     Task,
 )
-
-VERSION = 1
-_BUSY_S = 10.0
-
-_SCHEMA = """
-CREATE TABLE crawl (start TEXT NOT NULL, requests_bound INTEGER NOT NULL,
-    depth_bound INTEGER NOT NULL, playlists_bound INTEGER NOT NULL,
-    requests INTEGER NOT NULL DEFAULT 0, waiting_until REAL, made INTEGER);
-CREATE TABLE nodes (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, name TEXT,
-    depth INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', next_offset INTEGER,
-    tracks INTEGER NOT NULL DEFAULT 0, followers INTEGER, UNIQUE (kind, key));
-CREATE INDEX line ON nodes (state);
-CREATE INDEX standing ON nodes (kind, state, depth, tracks);
-CREATE TABLE edges (source INTEGER NOT NULL, target INTEGER NOT NULL, UNIQUE (source, target));
-CREATE TABLE pages (playlist INTEGER NOT NULL, first INTEGER NOT NULL, tracks TEXT NOT NULL,
-    skipped TEXT NOT NULL, PRIMARY KEY (playlist, first));
-CREATE TABLE skipped (why TEXT PRIMARY KEY, count INTEGER NOT NULL);
-"""
+from core.spotify.crawling.database import Database
 
 
-class Frontier:
-    """The database of one crawl; see the module.
+class Frontier(Database):
+    """What a crawl knows and has still to ask for; see the module, and `Database` for errors."""
 
-    Parameters
-    ----------
-    file : Path
-    writable : bool
-        Whether answers are to be recorded; one process at a time may.
-
-    Raises
-    ------
-    SegueError
-        Here and in every method, if the database is damaged, of another version, or cannot be
-        written.
+    VERSION = 1
+    SCHEMA = """
+    CREATE TABLE crawl (start TEXT NOT NULL, requests_bound INTEGER NOT NULL,
+        depth_bound INTEGER NOT NULL, playlists_bound INTEGER NOT NULL,
+        requests INTEGER NOT NULL DEFAULT 0, waiting_until REAL, made INTEGER);
+    CREATE TABLE nodes (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL,
+        name TEXT, depth INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+        next_offset INTEGER, tracks INTEGER NOT NULL DEFAULT 0, followers INTEGER,
+        UNIQUE (kind, key));
+    CREATE INDEX line ON nodes (state);
+    CREATE INDEX standing ON nodes (kind, state, depth, tracks);
+    CREATE TABLE edges (source INTEGER NOT NULL, target INTEGER NOT NULL, UNIQUE (source, target));
+    CREATE TABLE pages (playlist INTEGER NOT NULL, first INTEGER NOT NULL, tracks TEXT NOT NULL,
+        skipped TEXT NOT NULL, PRIMARY KEY (playlist, first));
+    CREATE TABLE skipped (why TEXT PRIMARY KEY, count INTEGER NOT NULL);
     """
-
-    def __init__(self, file: Path, *, writable: bool = False) -> None:
-        self._file = file
-        with self._sentence():
-            self._database = sqlite3.connect(
-                f"{file.resolve().as_uri()}?mode={'rwc' if writable else 'ro'}",
-                uri=True,
-                timeout=_BUSY_S,
-                isolation_level=None,
-            )
-            if writable:
-                self._database.execute("PRAGMA journal_mode = WAL")
-                self._database.execute("PRAGMA synchronous = FULL")  # answers outlive a power cut
-            (version,) = self._row("PRAGMA user_version")
-            if version not in (0, VERSION):
-                raise SegueError(
-                    f"{file} was written by another version of Segue; discard the crawl and begin "
-                    "again."
-                )
-            self.begun = version == VERSION
-
-    def close(self) -> None:
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # --- what comes next ---
 
     def begin(self, start: Link, bounds: Bounds) -> None:
         """Begin the crawl: its first task is the start playlist."""
         with self._transaction():
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                self._database.execute(statement)
-            self._database.execute(
+            self._create()
+            self._connection.execute(
                 "INSERT INTO crawl (start, requests_bound, depth_bound, playlists_bound) "
                 "VALUES (?, ?, ?, ?)",
                 (start.id, bounds.requests, bounds.depth, bounds.playlists),
             )
             self._find("playlist", start.id, None, 0, offset=None)
-            self._database.execute(f"PRAGMA user_version = {VERSION}")
         self.begun = True
 
     def rebound(self, bounds: Bounds) -> None:
         """Let the crawl end elsewhere."""
         with self._transaction():
-            self._database.execute(
+            self._connection.execute(
                 "UPDATE crawl SET requests_bound = ?, depth_bound = ?, playlists_bound = ?",
                 (bounds.requests, bounds.depth, bounds.playlists),
             )
@@ -127,7 +79,7 @@ class Frontier:
             return None if self._ending() else self._first_in_line()
 
     def _first_in_line(self) -> Task | None:
-        found = self._database.execute(
+        found = self._connection.execute(
             """SELECT number, kind, key, name, nodes.depth, next_offset FROM nodes, crawl
             WHERE state = 'waiting' AND nodes.depth + (kind = 'artist') <= depth_bound
             ORDER BY number LIMIT 1"""
@@ -154,7 +106,7 @@ class Frontier:
     def describe(self, task: Task, title: str | None, followers: int | None) -> None:
         """Record what the start playlist is called; its first page is next."""
         with self._answer():
-            self._database.execute(
+            self._connection.execute(
                 "UPDATE nodes SET name = ?, followers = ?, next_offset = 0 WHERE number = ?",
                 (title, followers, task.number),
             )
@@ -178,11 +130,11 @@ class Frontier:
             Of the next page; None after the last.
         """
         with self._answer():
-            self._database.execute(
+            self._connection.execute(
                 "INSERT INTO pages VALUES (?, ?, ?, ?)",
                 (task.number, task.offset, json.dumps(tracks), json.dumps(skipped)),
             )
-            self._database.execute(
+            self._connection.execute(
                 "UPDATE nodes SET tracks = tracks + ?, next_offset = ? WHERE number = ?",
                 (len(tracks), next_offset, task.number),
             )
@@ -210,16 +162,16 @@ class Frontier:
     def wait(self, until: float) -> None:
         """Record that Spotify asked not to be asked before `until`, in epoch seconds."""
         with self._transaction():
-            self._database.execute("UPDATE crawl SET waiting_until = ?", (until,))
+            self._connection.execute("UPDATE crawl SET waiting_until = ?", (until,))
 
     def made(self) -> None:
         """Record that a dataset was made of all answers so far."""
         with self._transaction():
-            self._database.execute("UPDATE crawl SET made = requests")
+            self._connection.execute("UPDATE crawl SET made = requests")
 
     def _find(self, kind: Kind, key: str, name: str | None, depth: int, offset: int | None) -> int:
         """Number of a playlist or an artist, which may be new."""
-        self._database.execute(
+        self._connection.execute(
             "INSERT OR IGNORE INTO nodes (kind, key, name, depth, next_offset) "
             "VALUES (?, ?, ?, ?, ?)",
             (kind, key, name, depth, offset),
@@ -243,22 +195,33 @@ class Frontier:
         for key, count in counts.most_common():
             number = self._find("artist", key, names[key], task.depth, offset=None)
             self._connect(task.number, number)
-            self._database.execute(
+            self._connection.execute(
                 "UPDATE nodes SET tracks = tracks + ? WHERE number = ?", (count, number)
             )
 
     def _connect(self, source: int, target: int) -> None:
-        self._database.execute("INSERT OR IGNORE INTO edges VALUES (?, ?)", (source, target))
+        self._connection.execute("INSERT OR IGNORE INTO edges VALUES (?, ?)", (source, target))
 
     def _end(self, task: Task, state: Standing) -> None:
-        self._database.execute("UPDATE nodes SET state = ? WHERE number = ?", (state, task.number))
+        self._connection.execute(
+            "UPDATE nodes SET state = ? WHERE number = ?", (state, task.number)
+        )
 
     def _skip(self, skipped: Mapping[str, int]) -> None:
-        self._database.executemany(
+        self._connection.executemany(
             "INSERT INTO skipped VALUES (?, ?) "
             "ON CONFLICT (why) DO UPDATE SET count = count + excluded.count",
             skipped.items(),
         )
+
+    @contextmanager
+    def _answer(self) -> Iterator[None]:
+        """Count an answer together with all that follows from it."""
+        with self._transaction():
+            yield
+            self._connection.execute(
+                "UPDATE crawl SET requests = requests + 1, waiting_until = NULL"
+            )
 
     # --- what is there ---
 
@@ -299,7 +262,9 @@ class Frontier:
                 tracks=tracks,
                 depth=depth or 0,
                 refused={why: playlists[why] + artists[why] for why in sorted(refused)},
-                skipped=dict(self._database.execute("SELECT why, count FROM skipped ORDER BY why")),
+                skipped=dict(
+                    self._connection.execute("SELECT why, count FROM skipped ORDER BY why")
+                ),
                 waiting_until=until if until and until > time.time() else None,
                 ending=self._ending(),
                 made=made == requests,
@@ -308,12 +273,12 @@ class Frontier:
     def graph(self, most: int) -> CrawlGraph:
         """The first nodes that were found, `most` at most, and what joins them."""
         with self._transaction("DEFERRED"):
-            nodes = self._database.execute(
+            nodes = self._connection.execute(
                 "SELECT kind, coalesce(name, ''), depth, tracks, state FROM nodes "
                 "WHERE number <= ? ORDER BY number",
                 (most,),
             ).fetchall()
-            edges = self._database.execute(
+            edges = self._connection.execute(
                 "SELECT source - 1, target - 1 FROM edges WHERE source <= ? AND target <= ? "
                 "ORDER BY rowid",
                 (most, most),
@@ -328,7 +293,7 @@ class Frontier:
     def playlists(self) -> Iterator[StoredPlaylist]:
         """Playlists with what was read of them, in order of discovery."""
         with self._sentence():
-            rows = self._database.execute(
+            rows = self._connection.execute(
                 "SELECT number, key, name, followers, state FROM nodes "
                 "WHERE kind = 'playlist' AND (state <> 'waiting' OR next_offset > 0) "
                 "ORDER BY number"
@@ -347,51 +312,13 @@ class Frontier:
     def _pages(self, number: int) -> Iterator[tuple[list[dict[str, Any]], list[Skipped]]]:
         """Tracks, and what was none, of each page of a playlist."""
         query = "SELECT tracks, skipped FROM pages WHERE playlist = ? ORDER BY first"
-        for tracks, skipped in self._database.execute(query, (number,)):
+        for tracks, skipped in self._connection.execute(query, (number,)):
             yield json.loads(tracks), json.loads(skipped)
 
     def _counts(self, kind: Kind) -> Counter[str]:
         """Nodes of a kind by state."""
         query = "SELECT state, count(*) FROM nodes WHERE kind = ? GROUP BY state"
-        return Counter(dict(self._database.execute(query, (kind,))))
-
-    # --- the database ---
-
-    def _row(self, query: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
-        with self._sentence():
-            row = self._database.execute(query, values).fetchone()
-        assert row is not None
-        return tuple(row)
-
-    @contextmanager
-    def _answer(self) -> Iterator[None]:
-        """Count an answer together with all that follows from it."""
-        with self._transaction():
-            yield
-            self._database.execute("UPDATE crawl SET requests = requests + 1, waiting_until = NULL")
-
-    @contextmanager
-    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
-        """All or nothing; a deferred one only reads, and sees one state."""
-        with self._sentence():
-            self._database.execute(f"BEGIN {kind}")
-            try:
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _sentence(self) -> Iterator[None]:
-        """Make one sentence of what the database refuses."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise SegueError(
-                f"{self._file}: the crawl cannot be read or written ({error}); make room, or "
-                "discard it and begin again."
-            ) from error
+        return Counter(dict(self._connection.execute(query, (kind,))))
 
 
 def _artist_key(name: str) -> str:

@@ -1,14 +1,12 @@
 """The requests of a crawl, one after the other, and the signals that end it between two of them."""
 
-import re
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
-from core.dataset.links import is_id
 from core.progress import Progress
 from core.spotify.client import Client, Settings
 from core.spotify.crawling.crawled import Skipped, Standing, Task
@@ -22,14 +20,13 @@ from core.spotify.errors import (
     clock_time,
 )
 from core.spotify.health import Patience
-from core.spotify.objects import Track, read_track, text
+from core.spotify.objects import Track, followers_of, id_of, read_track, text
 
-STEPS = 20
+STEPS = 100
 """A crawl says how far it is this often."""
 WORTH_SAYING_S = 5.0
 """A shorter wait is not worth a line."""
 NO_PLAYLIST = "search results that are no playlist"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 class SignalError(Exception):
@@ -161,10 +158,7 @@ class Walk:
 
     def _describe(self, client: Client, task: Task) -> None:
         raw = client.playlist(task.key)
-        followers = raw.get("followers")
-        total = followers.get("total") if isinstance(followers, Mapping) else None
-        known = isinstance(total, int) and 0 <= total < 2**63
-        self._frontier.describe(task, _title(raw), total if known else None)
+        self._frontier.describe(task, text(raw.get("name")), followers_of(raw))
 
     def _read(self, client: Client, task: Task, offset: int) -> None:
         page = client.playlist_items(task.key, offset)
@@ -182,11 +176,7 @@ class Walk:
     def _search(self, client: Client, task: Task) -> None:
         """Ask for the playlists of an artist's name; whatever is found is taken."""
         items = client.search(task.name or task.key, "playlist").items
-        found = [
-            (raw["id"], _title(raw))
-            for raw in items
-            if isinstance(raw, Mapping) and isinstance(raw.get("id"), str) and is_id(raw["id"])
-        ]
+        found = [(key, text(raw.get("name"))) for raw in items if (key := id_of(raw))]
         missing = len(items) - len(found)
         self._frontier.found(task, found, {NO_PLAYLIST: missing} if missing else {})
 
@@ -225,11 +215,6 @@ class Walk:
             )
         done = max(state.requests / bounds.requests, state.playlists / bounds.playlists)
         self._progress.update(self._label, min(done, 1.0))
-
-
-def _title(raw: Mapping[str, Any]) -> str | None:
-    """A playlist's title, which terminals show as it is."""
-    return text(_CONTROL.sub(" ", text(raw.get("name")) or ""))
 
 
 def _why(error: SpotifyError) -> Standing:

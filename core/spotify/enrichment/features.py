@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from core.dataset.joins import Origin
-from core.dataset.links import spotify_link
+from core.dataset.links import Link, spotify_link
 from core.spotify.client import MOST_FEATURES, Client, Settings
 from core.spotify.enrichment.answers import features_answer
 from core.spotify.enrichment.notebook import Answer
@@ -98,14 +98,16 @@ class ReccoBeats(FeatureSource):
 
     def audio_features(self, ids: Sequence[str]) -> Mapping[str, Answer]:
         """See `FeatureSource.audio_features`; a track is known by the link beside its features."""
-        content = self._session.get_json(self._address, ids=",".join(ids)).get("content")
+        links = [Link("track", each) for each in ids]
+        wanted = ",".join(link.id for link in links)
+        content = self._session.get_json(self._address, ids=wanted).get("content")
         if not isinstance(content, list):
             raise BrokenAnswerError(self.origin.source, "no list of audio features")
-        asked, found = set(ids), {}
+        found = {}
         for each in content:
             href = each.get("href") if isinstance(each, Mapping) else None
             link = spotify_link(href) if isinstance(href, str) else None
-            if link and link.id in asked:
+            if link and link in links:
                 found[link.id] = features_answer(each)
         return found
 
@@ -134,8 +136,7 @@ class Spotify(FeatureSource):
     @classmethod
     def needed(cls, settings: Settings) -> str | None:
         """An app's credentials."""
-        given = settings.client_id and settings.client_secret
-        return None if given else str(NoCredentialsError())
+        return None if settings.has_app else str(NoCredentialsError())
 
     def audio_features(self, ids: Sequence[str]) -> Mapping[str, Answer]:
         """See `FeatureSource.audio_features`; closed to apps in development mode."""

@@ -15,7 +15,7 @@ from core.dataset.artists import join_artists
 from core.dataset.audio_features import join_features
 from core.dataset.dataset import Dataset
 from core.dataset.joins import Origin
-from core.dataset.links import is_id
+from core.dataset.links import ID, is_id
 from core.dataset.schema import AUDIO_FEATURES
 from core.dataset.text import normalise
 from core.progress import Progress
@@ -47,7 +47,7 @@ _ARTISTS = pa.schema(
 
 def identified(dataset: Dataset) -> np.ndarray:
     """Tracks with a Spotify id, int64, the most popular first."""
-    has_id = pc.match_substring_regex(dataset.column("uri"), f"^{_TRACK}[0-9A-Za-z]{{22}}$")
+    has_id = pc.match_substring_regex(dataset.column("uri"), f"^{_TRACK}{ID}$")
     return np.flatnonzero(has_id.to_numpy(zero_copy_only=False))
 
 

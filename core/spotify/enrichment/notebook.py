@@ -142,4 +142,5 @@ def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _hashed(app: str) -> str:
+    """An app told from others without its id, which need not be on disk."""
     return sha256(app.encode()).hexdigest()[:16]

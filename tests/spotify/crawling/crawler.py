@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Crawler:
@@ -41,7 +41,7 @@ class Crawler:
 def crawler(environment: Mapping[str, str], output: Path) -> Iterator[Crawler]:
     """A crawler whose processes have this environment and leave their sentences in this file."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.spotify.crawler", str(output)],
+        [sys.executable, "-m", "tests.spotify.crawling.crawler", str(output)],
         cwd=ROOT,
         env=os.environ | dict(environment) | {"OPENBLAS_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,

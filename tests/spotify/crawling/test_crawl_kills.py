@@ -14,16 +14,18 @@ import pytest
 from core import jobs
 from core.dataset.library import open_dataset
 from core.dataset.links import Link
-from core.spotify.crawling.crawl import CrawlGraph, CrawlState, crawl_state, graph
+from core.spotify.crawling.crawl import crawl_state, graph
+from core.spotify.crawling.crawled import CrawlGraph, CrawlState
 from core.workspace import Workspace
-from tests.spotify.crawler import crawler
+from tests.conftest import led_to
+from tests.spotify.crawling.crawler import crawler
 from tests.spotify.fake import fake_spotify
 
 TERMINATIONS, KILLS = 50, 20
 ARTISTS, PLAYLISTS = 60, 200
-MOST_REQUESTS = 4
+MOST_REQUESTS = 3
 """That pass before a signal."""
-REQUESTS = 200
+REQUESTS = 150
 MOST_NODES = 100
 TABLES = ("playlists", "entries", "tracks", "artists")
 
@@ -181,8 +183,7 @@ def test_a_cancelled_job_keeps_the_answer_in_flight(
 ):
     fake, start = world
     workspace, requests = Workspace(tmp_path), untouched[1][:6]
-    for name, value in fake.environment.items():
-        monkeypatch.setenv(name, value)
+    led_to(fake, monkeypatch)
     fake.clear()
     fake.fault("slow", "/search", after=1, seconds=0.5)
     argv = ["crawl", start.uri, "--name", "crawled", "--requests", "6", "--pause", "0"]

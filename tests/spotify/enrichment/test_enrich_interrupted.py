@@ -14,36 +14,32 @@ from core.errors import SegueError
 from core.progress import Progress
 from core.spotify.health import reset_health
 from core.workspace import REPOSITORY, alone
+from tests.conftest import led_to
 from tests.spotify.conftest import QUICK
-from tests.spotify.enriching import (
+from tests.spotify.enrichment.enriching import (
     RECCOBEATS,
     answered,
     copied,
-    dataset_of,
     fill,
     known,
     paths,
     run,
     tables,
 )
+from tests.spotify.fake import fake_spotify
 
 PATIENCE_S = 30
 
 
 @pytest.fixture(scope="module")
-def original(make_dataset):
-    return dataset_of(make_dataset)
-
-
-@pytest.fixture
-def workspace(original, tmp_path):
-    return copied(original, tmp_path / "workspace")
-
-
-@pytest.fixture
-def fake(fake):
-    fill(fake)
-    return fake
+def whole(original, tmp_path_factory):
+    """The tables as a run leaves them that nothing interrupts."""
+    with pytest.MonkeyPatch.context() as patch, fake_spotify() as fake:
+        fill(fake)
+        led_to(fake, patch)
+        workspace = copied(original, tmp_path_factory.mktemp("whole"))
+        run(workspace, "spotify")
+        return tables(workspace)
 
 
 class Labels(Progress):
@@ -82,7 +78,7 @@ def test_a_long_rate_limit_keeps_what_came_and_the_next_run_goes_on(fake, settin
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_killed_in_the_middle_and_resumed_it_is_as_if_never_killed(
-    fake, settings, workspace, original, tmp_path, how
+    fake, settings, workspace, original, whole, tmp_path, how
 ):
     fake.fault("timeout", "^/v1/tracks/", after=20)
     process = subprocess.Popen(
@@ -101,14 +97,10 @@ def test_killed_in_the_middle_and_resumed_it_is_as_if_never_killed(
     assert tables(workspace) == tables(copied(original, tmp_path / "untouched"))
     run(workspace, "spotify")
     assert set(answered(fake).values()) == {1}
-    whole = copied(original, tmp_path / "whole")
-    run(whole, "spotify")
-    assert tables(workspace) == tables(whole)
+    assert tables(workspace) == whole
 
 
-def test_killed_while_it_joins_it_joins_the_rest(
-    fake, settings, workspace, original, tmp_path, monkeypatch
-):
+def test_killed_while_it_joins_it_joins_the_rest(fake, settings, workspace, whole, monkeypatch):
     def crash(*_):
         raise KeyboardInterrupt
 
@@ -119,9 +111,7 @@ def test_killed_while_it_joins_it_joins_the_rest(
     fake.clear()
     run(workspace, "spotify")
     assert not fake.requests
-    whole = copied(original, tmp_path / "whole")
-    run(whole, "spotify")
-    assert tables(workspace) == tables(whole)
+    assert tables(workspace) == whole
 
 
 def test_a_server_in_trouble_is_one_sentence(fake, settings, workspace):

@@ -17,15 +17,15 @@ from core.spotify.enrichment.enrich import enrich, plan
 from core.spotify.errors import NoCredentialsError
 from core.training.train import load_models, train
 from core.workspace import Workspace
+from tests.conftest import led_to
 from tests.spotify import fake_accounts
 from tests.spotify.conftest import QUICK
-from tests.spotify.enriching import (
+from tests.spotify.enrichment.enriching import (
     ALBUMS,
     ARTISTS,
     TRACKS,
     column,
     copied,
-    dataset_of,
     fill,
     known,
     paths,
@@ -34,29 +34,12 @@ from tests.spotify.enriching import (
 from tests.spotify.fake import fake_spotify
 
 
-@pytest.fixture(scope="module")
-def original(make_dataset):
-    return dataset_of(make_dataset)
-
-
-@pytest.fixture
-def workspace(original, tmp_path):
-    return copied(original, tmp_path / "workspace")
-
-
-@pytest.fixture
-def fake(fake):
-    fill(fake)
-    return fake
-
-
 @pytest.fixture
 def extended(monkeypatch):
     """An app with an extended quota, and the older field names."""
     with fake_spotify("extended", "old") as fake:
         fill(fake)
-        for name, value in fake.environment.items():
-            monkeypatch.setenv(name, value)
+        led_to(fake, monkeypatch)
         yield fake
 
 
