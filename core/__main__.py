@@ -258,16 +258,20 @@ def enrich(
     from core.spotify.enrichment.enrich import as_table
     from core.spotify.enrichment.enrich import enrich as enrich_dataset
 
-    with _reported() as progress:
-        report = enrich_dataset(
-            _State.workspace,
-            dataset,
-            source,
-            Settings.from_environment(),
-            most=most,
-            anew=anew,
-            progress=progress,
-        )
+    try:
+        with _reported() as progress:
+            report = enrich_dataset(
+                _State.workspace,
+                dataset,
+                source,
+                Settings.from_environment(),
+                most=most,
+                anew=anew,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. What was answered is kept; the same command goes on.\n")
+        raise SystemExit(130) from None
     if as_json:
         _print_json(asdict(report))
         return
