@@ -23,6 +23,7 @@ from tests.browser.actions import (
 # changed, "Moved"; and half a button.
 TRACK, MOVED, TEXTS, BUTTON, HALF = 33 + 36, 62, 145 + 110, 44, 22
 RADIO, SPEAKER = 16, 33 + 22
+STEADY_MS = 700
 CELLS = """name => {
     const table = document.querySelector(".st-key-continuation canvas table");
     const names = [...table?.querySelectorAll("thead th") ?? []].map(cell => cell.innerText);
@@ -41,6 +42,16 @@ def expect_cells(page: Page, column: str, said: list[str]) -> None:
     page.wait_for_function(
         f"([name, said]) => String(({CELLS})(name)) === String(said)", arg=[column, said]
     )
+
+
+def steady_cells(page: Page, column: str) -> list[str]:
+    """A column of the continuation, once the browser has drawn what the server sent last."""
+    settled(page)
+    before, now = [], cells(page, column)
+    while before != now:
+        page.wait_for_timeout(STEADY_MS)
+        before, now = now, cells(page, column)
+    return now
 
 
 def word(page: Page, name: str, count: int) -> None:
@@ -101,8 +112,7 @@ def test_the_whole_path(journeys_server, open_tab, dataset):
     expect(page.get_by_test_id("stSidebar").get_by_text(told)).to_be_visible()
 
     # all of it comes back from the address
-    settled(page)
-    asked, answered = link(page), cells(page, "Track")
+    asked, answered = link(page), steady_cells(page, "Track")
     page.reload()
     expect_cells(page, "Track", answered)
     assert link(page) == asked
