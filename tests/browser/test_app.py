@@ -137,6 +137,7 @@ def test_a_chart_is_saved_as_svg_or_png(server, open_tab):
     page.goto(f"{server}/popularity?dataset=demo")
     chart = page.locator(".js-plotly-plot").first
     chart.locator(".nsewdrag").first.wait_for(state="attached")
+    settled(page)
     chart.hover()
     for choice, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
         page.get_by_label("Save as PNG or SVG").first.click()

@@ -2,7 +2,6 @@
 
 import csv
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import seeds_in_link, settled
@@ -33,10 +32,9 @@ def search(page: Page, which: str, query: str) -> None:
     page.locator(f".st-key-journey_search_{which.lower()}_results button").first.click()
 
 
-@pytest.mark.parametrize("dataset", ["demo", "open"])
-def test_a_journey_is_made_and_taken_away(journeys_server, open_tab, dataset):
+def test_a_journey_is_made_and_taken_away(journeys_server, open_tab):
     page = open_tab()
-    page.goto(f"{journeys_server}/journey?dataset={dataset}&journey.stops=12")
+    page.goto(f"{journeys_server}/journey?dataset=open&journey.stops=12")
     first = stops(page)
     assert len(first) == 12
     expect(page.locator(".js-plotly-plot:visible")).to_have_count(2)

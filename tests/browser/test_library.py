@@ -154,14 +154,3 @@ def test_every_part_of_a_dataset_comes_back_from_its_link(journeys_server, open_
     expect_heading(again, "open")
     expect(again.get_by_text(re.compile("“Use this dataset” opens it"))).to_be_visible()
     expect(button(again, "Invent")).to_be_visible()
-
-
-def test_the_table_chooses_what_is_shown(journeys_server, open_tab):
-    page = open_tab()
-    page.goto(f"{journeys_server}/library?dataset=demo")
-    expect_heading(page, "demo")
-    table = page.locator(".st-key-datasets canvas[data-testid=data-grid-canvas]")
-    box = table.bounding_box()
-    page.mouse.click(box["x"] + 16, box["y"] + 35 * 2.5)
-    expect_heading(page, "open")
-    page.wait_for_function("new URL(location.href).searchParams.get('library.dataset') === 'open'")

@@ -138,19 +138,3 @@ def test_a_public_host_says_what_it_does_not_do(tmp_path, open_tab, monkeypatch)
         expect(page.locator(".st-key-card_als")).to_be_visible()
         expect(page.get_by_role("button", name="Delete")).to_have_count(0)
         page.context.close()  # before the server goes
-
-
-def test_models_of_real_playlists(journeys_server, open_tab):
-    page = open_tab("phone")
-    page.goto(f"{journeys_server}/training?dataset=open&training.part=models")
-    card = page.locator(".st-key-card_als")
-    expect(card.get_by_text("Fitted in")).to_be_visible()
-    card.get_by_role("button", name="Settings").click()
-    expect(page.get_by_text("Data: open, fingerprint")).to_be_visible()
-    page.keyboard.press("Escape")
-    page.get_by_role("radio", name="Train", exact=True).click()
-    page.get_by_role("button", name="track2vec", exact=True).click()
-    expect(page.get_by_label("Window", exact=True)).to_be_visible()
-    expect(page.get_by_role("button", name="Train and compare")).to_be_enabled()
-    width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert width <= 0
