@@ -4,7 +4,6 @@ import base64
 import http.client
 import io
 import logging
-import logging.config
 import threading
 import traceback
 from dataclasses import replace
@@ -46,24 +45,20 @@ FAULTS = [
 
 def everything_at_debug(stream):
     """Loggers as somebody who looks for a fault might set them all."""
-    names = [name for name in logging.root.manager.loggerDict if not name.startswith("_")]
-    logger = {"level": "DEBUG", "handlers": ["all"], "propagate": True}
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "handlers": {"all": {"class": "logging.StreamHandler", "stream": stream}},
-            "root": {"level": "DEBUG", "handlers": ["all"]},
-            "loggers": dict.fromkeys([*names, "spotipy"], logger),
-        }
-    )
+    handler = logging.StreamHandler(stream)
+    for logger in (*loggers(), logging.getLogger("spotipy")):
+        logger.setLevel(logging.DEBUG)
+        logger.disabled, logger.propagate, logger.handlers[:] = False, False, [handler]
+
+
+def loggers():
+    return [logging.root, *map(logging.getLogger, logging.root.manager.loggerDict)]
 
 
 @pytest.fixture
 def log():
     """What any handler writes; afterwards the loggers are as they were."""
-    loggers = [logging.root, *(logging.getLogger(n) for n in logging.root.manager.loggerDict)]
-    before = [(one, one.level, one.disabled, one.propagate, one.handlers[:]) for one in loggers]
+    before = [(one, one.level, one.disabled, one.propagate, one.handlers[:]) for one in loggers()]
     yield io.StringIO()
     for logger, level, disabled, propagate, handlers in before:
         logger.level, logger.disabled, logger.propagate = level, disabled, propagate
