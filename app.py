@@ -1,4 +1,4 @@
-"""The app: `streamlit run app.py` serves the pages and Spotify's callback on one port."""
+"""The app: `streamlit run app.py` serves pages, HTTP API and Spotify's callback on one port."""
 
 import ctypes
 import platform
@@ -6,7 +6,8 @@ import platform
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.callback import BrowserCookie, routes
+from core.serving.beside import api_routes
+from pages.callback import BrowserCookie, callback_routes
 
 M_ARENA_MAX, HEAPS = -8, 2
 
@@ -22,4 +23,10 @@ def share_heaps() -> None:
 
 
 share_heaps()
-app = st.App("pages/shell.py", routes=routes(), middleware=[Middleware(BrowserCookie)])
+base = st.get_option("server.baseUrlPath").strip("/")
+prefix = f"/{base}" if base else ""
+app = st.App(
+    "pages/shell.py",
+    routes=[*callback_routes(prefix), *api_routes(prefix)],
+    middleware=[Middleware(BrowserCookie)],
+)

@@ -18,6 +18,7 @@ from core.workspace import Workspace
 
 if TYPE_CHECKING:
     from core.ranking.ranker import Standing
+    from core.serving.endpoint import Target
     from core.spotify.crawling.crawled import CrawlState
     from core.training.trial import Trial
 
@@ -637,8 +638,8 @@ def continue_(
     from core.dataset.library import open_dataset
     from core.dataset.matching import artists_named
     from core.ordering import Dials, parse_years
-    from core.reasons import as_json as reasons_as_json
-    from core.reasons import explain, sentences
+    from core.query import Query, answer
+    from core.reasons import sentences
     from core.spotify.seeds import SeedFinder
     from core.training.train import load_recommender
 
@@ -663,46 +664,130 @@ def continue_(
     for sentence in (*seeds.said, *likes.said, *dislikes.said):
         sys.stderr.write(f"{sentence}\n")
     recommender = load_recommender(opened)
-    asked: dict[str, Any] = {
-        "model": model,
-        "dials": dials,
-        "likes": likes.tracks,
-        "dislikes": dislikes.tracks,
-    }
-    found = recommender.continue_playlist(
-        seeds.tracks, title, k, unknown=len(seeds.unknown), **asked
-    )
-    columns = {name: opened.values(name, found.tracks) for name in ("title", "artist_name", "uri")}
-    reasons = explain(recommender, seeds.tracks, title, found.tracks, **asked) if why else None
+    query = Query(seeds.report, title, k, model, dials, likes.report, dislikes.report, reasons=why)
+    given = answer(recommender, query)
     if as_json:
-        not_found = (*seeds.unknown, *likes.unknown, *dislikes.unknown)
-        _print_json(
-            {
-                "seeds": [int(track) for track in seeds.tracks],
-                "unknown_seeds": [asdict(track) for track in seeds.unknown],
-                "not_found": [asdict(track) for track in not_found],
-                "notes": found.notes,
-                "tracks": [
-                    {"rank": i + 1, "score": float(found.scores[i])}
-                    | {name: values[i] for name, values in columns.items()}
-                    | ({"why": reasons_as_json(reasons, i)} if reasons else {})
-                    for i in range(len(found.tracks))
-                ],
-            }
-        )
+        _print_json(given.as_json())
         return
     if opened.manifest["simulated"]:
         _say(f"{dataset} is simulated: its tracks and artists are invented.")
-    for note in found.notes:
+    for note in given.found.notes:
         _say(note)
     for track in (*seeds.missing, *likes.missing, *dislikes.missing):
         _say(f"Not found: {track.artist or '?'} - {track.title or track.uri}")
+    names = given.columns()
     rows = [
-        [str(i + 1), columns["artist_name"][i] or "?", columns["title"][i] or "?"]
-        for i in range(len(found.tracks))
+        [str(place), artist or "?", title or "?"]
+        for place, (artist, title) in enumerate(
+            zip(names["artist_name"], names["title"], strict=True), 1
+        )
     ]
+    reasons = given.reasons
     below = [sentences(reasons, i) for i in range(len(rows))] if reasons else ()
     _table(["", "artist", "title"], rows, below)
+
+
+@app.command()
+def serve(
+    dataset: Annotated[
+        str | None, typer.Option(help="Whose models answer; by default the workspace's first.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on.", envvar="SEGUE_HOST")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 for any that is free.")] = 8080,
+) -> None:
+    """Answer over HTTP, without pages."""
+    from core.serving.serve import serve as serve_api
+
+    def on_ready(address: str) -> None:
+        _say(f"Segue answers on {address}; {address}/openapi.json describes it.")
+        sys.stdout.flush()
+
+    serve_api(_State.workspace, dataset, host, port, on_ready)
+
+
+Folder = Annotated[Path, typer.Argument(help="A workspace of one dataset with its models.")]
+Place = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        help="local, a server on this machine; or sagemaker, which SEGUE_IMAGE, SEGUE_ROLE, "
+        "SEGUE_BUCKET and SEGUE_INSTANCE describe.",
+    ),
+]
+Endpoint = Annotated[str, typer.Option("--name", help="Of the endpoint.")]
+
+
+@app.command()
+def deploy(
+    folder: Folder, target: Place = "local", name: Endpoint = "segue", as_json: Json = False
+) -> None:
+    """Bring an endpoint up from a folder, and check it; what answers wrongly is rolled back."""
+    from core.serving.endpoint import release
+
+    there = _target(target, name)
+    with _reported() as progress:
+        report = release(there, folder, progress)
+    if as_json:
+        _print_json({"address": there.address} | asdict(report))
+        return
+    _say(f"{name} answers on {there.address}; {report.asked} known queries, all as here.")
+
+
+@app.command()
+def check(
+    folder: Folder, target: Place = "local", name: Endpoint = "segue", as_json: Json = False
+) -> None:
+    """Ask an endpoint known queries, and compare with the answers from a folder here."""
+    from core.serving.endpoint import check as check_endpoint
+    from core.serving.endpoint import require_right
+
+    there = _target(target, name)
+    with _reported() as progress:
+        report = check_endpoint(there, folder, progress)
+    if as_json:
+        _print_json({"address": there.address} | asdict(report))
+    require_right(report)
+    if not as_json:
+        _say(f"{name} answers {report.asked} known queries as here, on {there.address}.")
+
+
+@app.command()
+def undeploy(target: Place = "local", name: Endpoint = "segue") -> None:
+    """Take an endpoint down."""
+    _target(target, name).stop()
+    _say(f"{name} is down.")
+
+
+def _target(kind: str, name: str) -> "Target":
+    from core.serving.endpoint import target_of
+
+    found = target_of(kind, name, _State.workspace.folder)
+    if found is None:
+        raise SegueError("Name a target: local or sagemaker.")
+    return found
+
+
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def flow(context: typer.Context) -> None:
+    """Run the whole pipeline with Metaflow: run, resume, card view, argo-workflows.
+
+    What follows goes to Metaflow as it is; after `flow batch`, to the flow that continues a large
+    file of queries in parts.
+    """
+    from core.training.launch import launch
+
+    name, arguments = "pipeline", context.args
+    if arguments[:1] == ["batch"]:
+        name, arguments = "batch", arguments[1:]
+    launch(_State.workspace, name, arguments)
 
 
 bench = typer.Typer(
@@ -790,6 +875,26 @@ def bench_app(
         _print_json(report.as_json())
         return
     _table(*report.table())
+
+
+@bench.command(name="serve")
+def bench_serve(
+    dataset: Annotated[str, typer.Option(help="Dataset of the workspace.")] = "demo",
+    clients: Annotated[int, typer.Option(min=1, help="At once.")] = 64,
+    seconds: Annotated[float, typer.Option(min=1, help="Of load.")] = 120.0,
+    as_json: Json = False,
+) -> None:
+    """Load the HTTP API, comparing every answer, and then a bare Starlette route."""
+    from core.bench.serve import serve_benchmark
+
+    with _reported() as progress:
+        report = serve_benchmark(_State.workspace, dataset, clients, seconds, progress=progress)
+    if as_json:
+        _print_json(report.as_json())
+        return
+    _table(*report.table())
+    if report.api.first_error:
+        _say(f"The first error: {report.api.first_error}")
 
 
 @bench.command(name="quality")

@@ -224,6 +224,13 @@ class Workspace:
         """Folder for a dataset to be written, existing or not."""
         return self.folder / checked_name(name)
 
+    def stamp(self, name: str) -> str:
+        """What changes when a dataset is imported, joined, trained or measured."""
+        folder = self.path(name)
+        patterns = ("*.json", "models/*/card.json", "map/card.json", "maps/*/card.json")
+        files = [file for pattern in patterns for file in sorted(folder.glob(pattern))]
+        return "-".join(map(_written, files))
+
     def is_own(self, name: str) -> bool:
         """Whether a dataset is in this folder; only the shipped demo is not."""
         return self.path(name) != DEMO
@@ -255,6 +262,14 @@ class Workspace:
     def downloads(self) -> Path:
         """Folder of downloads that are not imported yet."""
         return self.folder / ".downloads"
+
+
+def _written(file: Path) -> str:
+    """When a file was last written; empty where there is none any more."""
+    try:
+        return str(file.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return ""
 
 
 def checked_name(name: str) -> str:

@@ -7,7 +7,6 @@ same; Streamlit's own `_streamlit_xsrf` would do until a server turns it off, or
 
 import secrets
 
-import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -47,10 +46,9 @@ p {{ margin: 0; }}
 """
 
 
-def routes() -> list[Route]:
-    """What app.py serves beside the pages."""
-    prefix = st.get_option("server.baseUrlPath").strip("/")
-    return [Route(f"/{prefix}{CALLBACK}" if prefix else CALLBACK, callback)]
+def callback_routes(prefix: str = "") -> list[Route]:
+    """What app.py serves beside the pages; `prefix` is the path that all of the server is below."""
+    return [Route(prefix + CALLBACK, callback)]
 
 
 async def callback(request: Request) -> Response:

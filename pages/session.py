@@ -8,7 +8,6 @@ functions below; their first argument is the `Version` of the dataset, which cha
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,7 @@ import pyarrow.compute as pc
 import streamlit as st
 
 from core.dataset.dataset import Dataset
-from core.dataset.library import open_dataset
 from core.dataset.matching import Matcher
-from core.dataset.search import SearchIndex
 from core.errors import SegueError
 from core.evaluation.dials import DialReport
 from core.explore.examples import Example, examples
@@ -27,12 +24,13 @@ from core.explore.standing import Standing
 from core.ranking.ranker import LABEL, RANKER, SOURCE
 from core.recommender import FUSION, Recommender
 from core.retrieval import MODELS
+from core.serving.opened import Opened, opened
 from core.spotify.seeds import MOST_SEEDS
 from core.training.evaluate import stored_dials
 from core.training.maps import MapCard, TrackMap, load_map
 from core.training.maps import maps as stored_maps
 from core.training.shelf import answers as answers_of
-from core.training.train import Card, load_recommender
+from core.training.train import Card
 from core.training.train import cards as cards_of
 from core.workspace import Workspace
 from pages.request import DEFAULT, DIALS, Request, from_link, to_link
@@ -272,24 +270,17 @@ def version() -> Version:
 
 def version_of(name: str) -> Version:
     """A dataset by name; its stamp changes when it is imported, joined, trained or measured."""
-    folder = Workspace().path(name)
-    files = [folder / "manifest.json", folder / "map" / "card.json", folder / "dials.json"]
-    files += [folder / "default.json", folder / "leaderboard.json"]
-    files += sorted([*folder.glob("models/*/card.json"), *folder.glob("maps/*/card.json")])
-    return Version(name, "-".join(map(_written, files)))
-
-
-def _written(file: Path) -> str:
-    """When a file was last written; empty where there is none, or none any more."""
-    try:
-        return str(file.stat().st_mtime_ns)
-    except FileNotFoundError:
-        return ""
+    return Version(name, Workspace().stamp(name))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the dataset")
+def _opened(version: Version) -> Opened:
+    """What the API beside the pages answers from as well."""
+    return opened(Workspace(), version.name)
+
+
 def dataset(version: Version) -> Dataset:
-    return open_dataset(Workspace(), version.name)
+    return _opened(version).dataset
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -321,7 +312,7 @@ def default_label(version: Version) -> str:
 
 @st.cache_resource(max_entries=4, show_spinner="Loading models")
 def recommender(version: Version) -> Recommender:
-    return load_recommender(dataset(version))
+    return _opened(version).recommender
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -330,26 +321,20 @@ def dials(version: Version) -> DialReport | None:
     return stored_dials(dataset(version))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _search_index(version: Version) -> SearchIndex:
-    return SearchIndex(dataset(version).folder / "search")
-
-
 @st.cache_data(max_entries=512, show_spinner=False)
 def search(version: Version, query: str, limit: int = 20) -> list[int]:
     """Track ids for what is typed, best first."""
-    return _search_index(version).tracks(query, limit)
+    return _opened(version).search.tracks(query, limit)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
 def search_artists(version: Version, query: str, limit: int = 8) -> list[int]:
     """Artist ids for what is typed, best first."""
-    return _search_index(version).artists(query, limit)
+    return _opened(version).search.artists(query, limit)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
 def matcher(version: Version) -> Matcher:
-    return Matcher(dataset(version))
+    return _opened(version).matcher
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -194,8 +194,7 @@ def test_grid_lists_points_best_first_and_stores_them(workspace):
     ]
     better, worse = (row["figures"]["hit@10"]["value"] for row in rows)
     assert better >= worse
-    stored = json.loads((workspace / "small" / "grids" / "playlist_knn.json").read_text())
-    assert len(stored["points"]) == 2
+    assert len([*(workspace / "small" / "grids" / "playlist_knn").glob("*.json")]) == 2
 
 
 def test_a_trial_is_compared_kept_and_made_the_default(workspace):

@@ -69,6 +69,8 @@ class Served:
         From sending a turned dial to the finished page.
     changes : int
         Dials turned.
+    wake_s : float
+        From the start of another, cold process to its first finished page.
     """
 
     pages: int
@@ -80,6 +82,7 @@ class Served:
     median_ms: float
     p95_ms: float
     changes: int
+    wake_s: float
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,9 @@ class AppReport:
         """Header and rows for a terminal."""
         app, nothing, n = self.app, self.nothing, self.sessions
 
-        def row(label: str, name: str, aim: str = "") -> list[str]:
-            return [label, *(f"{getattr(served, name):,.0f}" for served in (app, nothing)), aim]
+        def row(label: str, name: str, aim: str = "", digits: int = 0) -> list[str]:
+            values = (getattr(served, name) for served in (app, nothing))
+            return [label, *(f"{value:,.{digits}f}" for value in values), aim]
 
         header = [f"app ({self.cores} cores)", "Segue", "one slider", "aim"]
         return header, [
@@ -120,6 +124,7 @@ class AppReport:
             row("answer to a dial, median (ms)", "median_ms", f"< {MEDIAN_MS}"),
             row("answer to a dial, 95th percentile (ms)", "p95_ms"),
             row("dials turned", "changes"),
+            row("from a cold start to the first page (s)", "wake_s", digits=1),
         ]
 
 
@@ -174,6 +179,7 @@ def _serve(
     visits: int | None = None,
 ) -> Served:
     """Figures of one server; a script of one page is visited so many times."""
+    wake_s = _wake_s(script, workspace, playlists[0])
     with _serving(script, workspace) as (process, address):
         fresh = _resident_mb(process)
         start = time.perf_counter()
@@ -188,7 +194,15 @@ def _serve(
         answers = _turn(address, playlists[sessions:], changes, random)
     median, p95 = np.percentile(answers, [50, 95]).tolist()
     peak = max(peak, visited)
-    return Served(pages, fresh, visited, peak, own, visits_s, median, p95, len(answers))
+    return Served(pages, fresh, visited, peak, own, visits_s, median, p95, len(answers), wake_s)
+
+
+def _wake_s(script: Path, workspace: Path, playlist: Sequence[str]) -> float:
+    """Seconds from the start of a server to its first finished page."""
+    start = time.perf_counter()
+    with _serving(script, workspace) as (_, address):
+        _enter(address, playlist)
+        return time.perf_counter() - start
 
 
 @contextmanager

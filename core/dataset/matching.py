@@ -8,7 +8,7 @@ millions without a dictionary; the few that share a key are then compared by nam
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Literal
 
@@ -102,7 +102,12 @@ class Match:
 class MatchReport:
     """What became of each track of a list, in its order."""
 
-    rows: list[Match]
+    rows: list[Match] = field(default_factory=list)
+
+    @property
+    def unknown(self) -> list[ListedTrack]:
+        """Tracks that the dataset does not hold."""
+        return [row.listed for row in self.rows if row.track < 0]
 
     @property
     def counts(self) -> dict[How, int]:
@@ -112,7 +117,7 @@ class MatchReport:
     @property
     def missing(self) -> int:
         """Tracks of the list that were not found."""
-        return self.counts.get("not found", 0)
+        return len(self.unknown)
 
     @property
     def ways(self) -> str:

@@ -355,7 +355,8 @@ class _Opened:
         self._links = tempfile.TemporaryDirectory(prefix="segue-search-")
         links = Path(self._links.name)
         for file in folder.iterdir():
-            (links / file.name).symlink_to(file.resolve())
+            if file.suffix != ".lock":  # which another user may have left, not to be written
+                (links / file.name).symlink_to(file.resolve())
         return links
 
     def first(self, query: "Query", limit: int) -> list[tuple[int, "DocAddress"]]:

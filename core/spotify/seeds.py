@@ -36,27 +36,17 @@ class Seeds:
 
     Attributes
     ----------
-    rows : list of Match
-        Every track, those of links among them, in order.
+    report : MatchReport
+        On every track, those of links among them, in order.
     missing : list of ListedTrack
         Tracks that were named one by one and are not in the dataset.
     said : list of str
         A sentence on each link to more than a track, and on what Spotify did not tell.
     """
 
-    rows: list[Match] = field(default_factory=list)
+    report: MatchReport = field(default_factory=MatchReport)
     missing: list[ListedTrack] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
-
-    @property
-    def tracks(self) -> np.ndarray:
-        """Ids of the tracks found, int32, in order, each once."""
-        return MatchReport(self.rows).tracks
-
-    @property
-    def unknown(self) -> list[ListedTrack]:
-        """All tracks that are not in the dataset, those of links among them."""
-        return [row.listed for row in self.rows if row.track < 0]
 
 
 class SeedFinder:
@@ -110,7 +100,7 @@ class SeedFinder:
                     rows[at] = self._by_name(client, rows[at])
             except SpotifyError as error:
                 seeds.said.append(str(error))
-        seeds.rows += rows
+        seeds.report.rows.extend(rows)
         seeds.missing += [row.listed for row in rows if row.track < 0]
 
     def _by_name(self, client: Client, row: Match) -> Match:
@@ -137,7 +127,7 @@ class SeedFinder:
             ListedTrack(uri, title, name, album, None, line)
             for line, (uri, title, album) in enumerate(zip(*columns, strict=True), 1)
         ]
-        seeds.rows += self._matcher.match(listed).rows
+        seeds.report.rows.extend(self._matcher.match(listed).rows)
         seeds.said.append(
             f"“{on_one_line(name)}”: the {len(listed)} most frequent of {len(own)} tracks in "
             f"{self._dataset.name}."
@@ -156,7 +146,7 @@ class SeedFinder:
         reading = Reading(client, link)
         report = self._matcher.match(reading.finish(self._progress).tracks)
         rows = _first(report.rows, MOST_SEEDS)
-        seeds.rows += rows
+        seeds.report.rows.extend(rows)
         cut = f"; the first {MOST_SEEDS} are seeds" if len(rows) < len(report.rows) else ""
         seeds.said.append(f"{_outcome(reading, report, self._dataset.name)}{cut}.")
 

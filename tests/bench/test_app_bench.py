@@ -63,12 +63,13 @@ def test_the_app_is_visited_and_its_dials_turned():
     assert ours.changes == nothing.changes == 2
     assert ours.visited_mb > nothing.visited_mb > nothing.fresh_mb > 20
     assert ours.median_ms > nothing.median_ms > 0
+    assert ours.wake_s > nothing.wake_s > 0
 
 
 @pytest.fixture
 def report() -> AppReport:
-    nothing = Served(7, 70, 90, 95, 80, 1, 10, 20, 60)
-    return AppReport(Served(7, 75, 599, 640, 500, 60, 301, 400, 60), nothing, 10, 2)
+    nothing = Served(7, 70, 90, 95, 80, 1, 10, 20, 60, 0.8)
+    return AppReport(Served(7, 75, 599, 640, 500, 60, 301, 400, 60, 2.5), nothing, 10, 2)
 
 
 def test_the_aims_are_named_and_judged(report):
@@ -88,6 +89,7 @@ def test_the_command_prints_one_table(report, monkeypatch):
     assert lines[0].split() == ["app", "(2", "cores)", "Segue", "one", "slider", "aim"]
     assert lines[2].split()[-4:] == ["599", "90", "<", "600"]
     assert lines[6].split()[-4:] == ["301", "10", "<", "300"]
+    assert lines[9].split()[-2:] == ["2.5", "0.8"]
 
 
 @pytest.mark.parametrize(

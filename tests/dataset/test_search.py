@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -295,6 +296,17 @@ def test_an_index_that_may_only_be_read_is_searched(
     monkeypatch.setattr(search.os, "access", lambda *_: False)
     assert SearchIndex(folder).tracks("beyonce halo")
     assert sorted(folder.rglob("*")) == before
+
+
+def test_a_lock_of_another_user_is_no_hindrance(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    for index in copy.glob("*/*"):
+        (index / ".tantivy-meta.lock").unlink(missing_ok=True)
+        (index / ".tantivy-meta.lock").mkdir()  # nobody can write that
+    monkeypatch.setattr(search.os, "access", lambda *_: False)
+    assert SearchIndex(copy).tracks("beyonce halo")
 
 
 def test_importing_the_search_does_not_import_tantivy() -> None:

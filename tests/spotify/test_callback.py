@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from core.spotify.sign_in import CALLBACK, Outcome
-from pages.callback import COOKIE, BrowserCookie, routes
+from pages.callback import COOKIE, BrowserCookie, callback_routes
 from tests.spotify.consent import BROWSER, agreed, began
 
 DOCUMENT = {"Accept": "text/html,application/xhtml+xml"}
@@ -29,7 +29,7 @@ def address() -> Iterator[str]:
         Route("/cached", lambda _: Response(status_code=304)),
         Route("/script.js", lambda _: Response("1", media_type="text/javascript")),
     ]
-    app = Starlette(routes=[*routes(), *documents], middleware=[Middleware(BrowserCookie)])
+    app = Starlette(routes=[*callback_routes(), *documents], middleware=[Middleware(BrowserCookie)])
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))

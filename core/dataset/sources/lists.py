@@ -57,6 +57,7 @@ _COLUMNS = {
 }
 """Headers in lower case with signs as spaces; earlier ones are preferred."""
 
+_URI = re.compile(r"[a-z]+:(?:[a-z]+:)?[!-~]+")
 _NUMBERING = re.compile(
     r"^\s*(?:[•·*–—-]\s+|(?:#?\d{1,4}[.)]|\(\d{1,4}\)|#\d{1,4})\s*(?=\D)|\d{1,4}\t+)+"
 )
@@ -402,6 +403,16 @@ def _track_uris(text: str) -> list[str]:
     if is_id(text):
         return [Link("track", text).uri]
     return [link.uri for link in links_in(text) if link.kind == "track"]
+
+
+def parse_track(text: str, line: int = 1) -> ListedTrack | None:
+    """One track as a person or a program names it: by uri, link, Spotify id, "Artist - Title".
+
+    None if the text names none. `line` is where it stands.
+    """
+    uri = track_uri(text) or (text.strip() if _URI.fullmatch(text.strip()) else None)
+    names = (None, None) if uri else _artist_and_title(text)
+    return ListedTrack(uri, names[1], names[0], None, None, line) if names else None
 
 
 def _split(text: str) -> list[str]:
