@@ -10,7 +10,8 @@ from core import jobs
 from core.errors import SegueError
 from core.explore.figures import Axis, chart_config, parallel_figure, written
 from core.retrieval import MODELS
-from core.training.grid import METRICS, GridResult, record_stamp, stored_grid
+from core.training.grid import GridResult, stored_grid
+from core.training.points import METRICS, record_stamp
 from core.training.settings import as_texts, combinations, parse_values, settings_of
 from core.training.train import label_of, preset_params, why_not
 from pages import session, view

@@ -9,12 +9,13 @@ from pages import session, view
 from pages.grids import show_grids
 from pages.jobs import job_panel
 from pages.model_cards import show_models
+from pages.runs import show_runs
 from pages.train_form import show_form
 from pages.trials import show_trials
 from pages.view import Choice
 from pages.widgets import plain, sentences
 
-PARTS = {"train": "Train", "grid": "Try many settings", "models": "Trained models"}
+PARTS = {"train": "Train", "grid": "Try many settings", "runs": "Runs", "models": "Trained models"}
 PART = Choice("training.part", "train", view.one_of(list(PARTS), str))
 
 
@@ -40,7 +41,9 @@ def page() -> None:
         required=True,
     )
     with sentences():
-        {"train": show_form, "grid": show_grids, "models": show_models}[part](version)
+        {"train": show_form, "grid": show_grids, "runs": show_runs, "models": show_models}[part](
+            version
+        )
 
 
 page()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -57,6 +57,10 @@ CATEGORIES = (
     Category("title + random 100", "t+r100", True, 100, scattered=True),
 )
 
+BATCH = 250
+"""Queries that are answered together. What cuts a challenge cuts it between batches: sums of
+floating-point numbers may differ in the last digit with the size of a batch."""
+
 # Sets of categories are the bits of an integer; whether each two of them share a category.
 _SETS = np.arange(2 ** len(CATEGORIES))
 _MEET = (_SETS[:, None] & _SETS) > 0
@@ -86,6 +90,11 @@ class Challenge:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __getitem__(self, part: slice) -> Self:
+        return type(self)(
+            self.queries[part], self.hidden[part], self.category[part], self.rows[part]
+        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.dataset.dataset import Dataset
 from core.evaluation import metrics
-from core.evaluation.challenge import Challenge, complete
+from core.evaluation.challenge import BATCH, Challenge, complete
 from core.evaluation.metrics import (
     LENGTH,
     Figure,
@@ -60,7 +60,6 @@ LABELS = {
 Scored = Callable[[Queries], Sequence[tuple[np.ndarray, np.ndarray]]]
 """Candidates (int32 track ids) of each query and their scores, before any filter and order."""
 
-_BATCH = 250
 _TOGETHER = ("coverage", "popularity_lift")
 _NOTHING = np.empty(0, np.int32)
 
@@ -146,21 +145,18 @@ def _figures(stored: Mapping[str, Mapping[str, float | None]]) -> Figures:
     return stored_figures(stored)
 
 
-def measure_dials(
+def dial_lists(
     scored: Scored,
     challenge: Challenge,
     train: Dataset,
     directions: Directions | None,
     progress: Progress = SILENT,
-) -> DialReport:
-    """Measure every setting of `SETTINGS` against the default.
+) -> np.ndarray:
+    """What is recommended by default and under each of `SETTINGS`.
 
     Candidates are retrieved and scored once; each setting filters and orders the same ones. Tracks
     that no training playlist holds are struck out, and lists shorter than 500 completed by
-    popularity, as on the leaderboard. R-precision, NDCG, clicks, coverage, novelty and popularity
-    lift are of these lists; of the first 20, what a listener sees, are the number of artists, the
-    mean cosine of all pairs (`similarity`) and the mean step of tempo, key and energy from track
-    to track (`step`, see `ordering.steps`; tracks without audio are passed over).
+    popularity, as on the leaderboard.
 
     Parameters
     ----------
@@ -170,16 +166,35 @@ def measure_dials(
     train : Dataset
         The training view of the split that made the challenge.
     directions : Directions or None
-        What says which tracks are alike, as of `Recommender.directions`; without it there is no
-        `similarity`, and dials compare artists.
+        What says which tracks are alike, as of `Recommender.directions`; without it, dials compare
+        artists.
     progress : Progress
 
     Returns
     -------
-    DialReport
+    int32 array, shape (1 + len(SETTINGS), len(challenge), 500)
     """
     every = [Dials(), *(Dials(**{dial: value}) for dial, value in SETTINGS)]  # type: ignore[arg-type]
-    lists = turned(every, scored, challenge, train, directions, LENGTH, progress)
+    return turned(every, scored, challenge, train, directions, LENGTH, progress)
+
+
+def dial_report(
+    lists: np.ndarray, challenge: Challenge, train: Dataset, directions: Directions | None
+) -> DialReport:
+    """Measure every setting of `SETTINGS` against the default.
+
+    R-precision, NDCG, clicks, coverage, novelty and popularity lift are of the whole lists; of the
+    first 20, what a listener sees, are the number of artists, the mean cosine of all pairs
+    (`similarity`) and the mean step of tempo, key and energy from track to track (`step`, see
+    `ordering.steps`; tracks without audio are passed over).
+
+    Parameters
+    ----------
+    lists : int32 array, shape (1 + len(SETTINGS), len(challenge), 500)
+        Of `dial_lists`, on this challenge.
+    challenge, train, directions
+        As for `dial_lists`; without directions there is no `similarity`.
+    """
     measured = [_values(ids, challenge, train, directions) for ids in lists]
     tables = [np.stack(list(values.values()), axis=1) for values, _ in measured]
     names = list(measured[0][0])
@@ -225,7 +240,7 @@ def turned(
     ----------
     every : sequence of Dials
     scored, challenge, train, directions
-        As for `measure_dials`.
+        As for `dial_lists`.
     length : int
         Tracks of a list.
     progress : Progress
@@ -235,8 +250,8 @@ def turned(
     int32 array, shape (len(every), len(challenge), length)
     """
     lists = np.full((len(every), len(challenge), length), -1, np.int32)
-    for start in progress.track(range(0, len(challenge), _BATCH), "Turning the dials"):
-        part = slice(start, start + _BATCH)
+    for start in progress.track(range(0, len(challenge), BATCH), "Turning the dials"):
+        part = slice(start, start + BATCH)
         queries = challenge.queries[part]
         for row, (candidates, scores) in enumerate(scored(queries)):
             heard = train.counts[candidates] > 0

@@ -1,6 +1,6 @@
 """Every system on one challenge, side by side: figures with intervals, differences, cost."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -11,7 +11,7 @@ import numpy as np
 from core.dataset.dataset import Dataset
 from core.evaluation import metrics
 from core.evaluation.candidates import DEPTHS, Union, recall_at, size_at, union
-from core.evaluation.challenge import CATEGORIES, Challenge, complete
+from core.evaluation.challenge import BATCH, CATEGORIES, Challenge, complete
 from core.evaluation.metrics import Figure, Figures, plain, stored_figures, with_intervals
 from core.evaluation.stored import fitting
 from core.progress import SILENT, Progress
@@ -21,7 +21,6 @@ from core.workspace import read_json, write_json
 CANDIDATES = 1000
 """Tracks asked of each system; the list that the challenge judges is the first 500."""
 
-_BATCH = 250
 _ALONE = 25
 _HITS = (10, 100, 500)
 
@@ -215,7 +214,7 @@ def measure_all(
     systems: Sequence[System], challenge: Challenge, train: Dataset, progress: Progress = SILENT
 ) -> list["Measured"]:
     """What each system did, by falling R-precision; parameters and rules as for `evaluate`."""
-    measured = [
+    return best_first(
         measure(
             system,
             challenge,
@@ -223,9 +222,12 @@ def measure_all(
             progress.within(at / len(systems), (at + 1) / len(systems), system.label),
         )
         for at, system in enumerate(systems)
-    ]
-    measured.sort(key=lambda one: -one.values["r_precision"].mean())
-    return measured
+    )
+
+
+def best_first(measured: Iterable["Measured"]) -> list["Measured"]:
+    """By falling R-precision, as a leaderboard has them."""
+    return sorted(measured, key=lambda one: -one.values["r_precision"].mean())
 
 
 def summarised(measured: Sequence["Measured"], challenge: Challenge, train: Dataset) -> Leaderboard:
@@ -304,10 +306,10 @@ def measure(
     system.recommend(challenge.queries[:1], CANDIDATES)
     seconds = 0.0
     found, lists, values = [], [], []
-    starts = range(0, len(challenge), _BATCH)
+    starts = range(0, len(challenge), BATCH)
     for start in progress.track(starts, "Measuring"):
-        part = slice(start, start + _BATCH)
-        queries, hidden = challenge.queries[part], challenge.hidden[part]
+        part = challenge[start : start + BATCH]
+        queries, hidden = part.queries, part.hidden
         began = perf_counter()
         answer = system.recommend(queries, CANDIDATES)
         seconds += perf_counter() - began

@@ -88,19 +88,19 @@ def spread(counts: np.ndarray) -> Spread:
     return tuple(np.quantile(counts, LEVELS).tolist())
 
 
-def measure_lean(
-    models: Mapping[str, tuple[str, Scored]],
+def lean_lists(
+    models: Mapping[str, Scored],
     challenge: Challenge,
     train: Dataset,
     directions: Directions | None = None,
     progress: Progress = SILENT,
-) -> LeanReport:
-    """Turn the popularity dial of every model.
+) -> dict[str, np.ndarray]:
+    """What each model recommends at every setting of the popularity dial.
 
     Parameters
     ----------
-    models : mapping of name to (label, callable)
-        The callable answers queries as `measure_dials` wants it.
+    models : mapping of name to callable
+        Answers queries as `dial_lists` wants it.
     challenge : Challenge
     train : Dataset
         The training view of the split that made the challenge; its counts are the popularity.
@@ -109,13 +109,34 @@ def measure_lean(
 
     Returns
     -------
-    LeanReport
+    dict of name to int32 array, shape (len(SETTINGS), len(challenge), 20)
     """
     every = [Dials(popularity=value) for value in SETTINGS]
-    found = []
-    for name, (label, scored) in progress.track(models.items(), "Popularity", len(models)):
-        lists = turned(every, scored, challenge, train, directions, PAGE)
-        found.append(Lean(name, label, [spread(train.counts[ids[ids >= 0]]) for ids in lists]))
+    return {
+        name: turned(every, scored, challenge, train, directions, PAGE)
+        for name, scored in progress.track(models.items(), "Popularity", len(models))
+    }
+
+
+def lean_report(
+    labels: Mapping[str, str],
+    lists: Mapping[str, np.ndarray],
+    challenge: Challenge,
+    train: Dataset,
+) -> LeanReport:
+    """How popular the tracks are that `lean_lists` gave on this challenge.
+
+    Parameters
+    ----------
+    labels : mapping of name to label
+    lists : mapping of name to int32 array, shape (len(SETTINGS), len(challenge), 20)
+    challenge, train
+        As for `lean_lists`.
+    """
+    found = [
+        Lean(name, labels[name], [spread(train.counts[ids[ids >= 0]]) for ids in turned_lists])
+        for name, turned_lists in lists.items()
+    ]
     return LeanReport(
         train.name,
         len(challenge),

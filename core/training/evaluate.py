@@ -1,28 +1,22 @@
 """The leaderboard of a dataset: its models refitted without the held-out playlists."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from time import perf_counter
-
-import psutil
+from pathlib import Path
 
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
-from core.evaluation.challenge import split
-from core.evaluation.dials import DialReport, measure_dials
-from core.evaluation.leaderboard import Leaderboard, System, measure_all, summarised
-from core.evaluation.lean import LeanReport, measure_lean
+from core.evaluation.dials import DialReport, dial_lists, dial_report
+from core.evaluation.leaderboard import Leaderboard, best_first, measure, summarised
+from core.evaluation.lean import LeanReport, lean_lists, lean_report
 from core.evaluation.replays import Replays, replays
+from core.evaluation.shards import Part, joined
 from core.progress import SILENT, Progress
-from core.ranking.ranker import LABEL, RANKER, Ranker, Standing
-from core.recommender import FUSION, Recommender
-from core.retrieval import MODELS, REFERENCES
-from core.retrieval.base import Queries, Recommendations, RetrievalModel
+from core.ranking.ranker import Standing
 from core.training.default import default_model
-from core.training.ranking import train_ranker
-from core.training.train import Card, cards, chosen_models, fit, ranker_sources
+from core.training.fitted import Fitted, Held, fit_held_out
+from core.training.train import cards, chosen_models
 
 
 @dataclass(frozen=True)
@@ -92,110 +86,92 @@ def evaluate_models(
             f"`python -m core train --dataset {dataset.name}` first."
         )
     chosen_models(",".join(card.model for card in trained))
-    parts = split(dataset, holdout, seed, validation=holdout if on_validation else 0)
-    challenge = parts.validation or parts.test
-    models, systems = _refit(parts.train, trained, seed, progress.within(0, 0.3, ""))
-    ranker, seconds = _retrain(dataset, parts.train, trained, seed, progress.within(0.3, 0.7, ""))
-    recommender = Recommender(parts.train, models, ranker, default=default_model(dataset))
-    spent = sum(one.fit_seconds or 0 for one in systems if one.retrieves)
-    reads_titles = any(model.uses_titles for model in models.values())
+    fitted = fit_held_out(
+        dataset,
+        Held(holdout, seed, on_validation),
+        {card.model: card.params for card in trained},
+        default_model(dataset),
+        progress.within(0, 0.7, ""),
+    )
+    whole = measured_part(fitted, 0, len(fitted.challenge), progress.within(0.7, 1, ""))
+    return merged(fitted, [whole])
 
-    def together(name: str, label: str, fit_seconds: float) -> System:
-        def recommend(queries: Queries, k: int) -> Recommendations:
-            return recommender.recommend(queries, k, name)
 
-        return System(name, label, recommend, fit_seconds, reads_titles=reads_titles)
+def measured_part(fitted: Fitted, start: int, stop: int, progress: Progress = SILENT) -> Part:
+    """Measure every system, the dials and the leaning on some playlists of the challenge.
 
-    systems.append(together(FUSION, "Fusion of all", spent))
-    if ranker:
-        systems.append(together(RANKER, LABEL, spent + seconds))
-    measured = measure_all(systems, challenge, parts.train, progress.within(0.7, 0.9, ""))
-    dials = measure_dials(
+    Parameters
+    ----------
+    fitted : Fitted
+    start, stop : int
+        Playlists of the challenge, whole batches: see `core.evaluation.shards.shards`.
+    progress : Progress
+    """
+    challenge, train, systems = fitted.challenge[start:stop], fitted.train, fitted.systems
+    recommender = fitted.recommender
+    measuring = progress.within(0, 0.65, "")
+    measured = [
+        measure(
+            system,
+            challenge,
+            train,
+            measuring.within(at / len(systems), (at + 1) / len(systems), system.label),
+        )
+        for at, system in enumerate(systems)
+    ]
+    dials = dial_lists(
         recommender.scored,
         challenge,
-        parts.train,
+        train,
         recommender.directions,
-        progress.within(0.9, 0.95, "Dials"),
+        progress.within(0.65, 0.85, "Dials"),
     )
-    lean = measure_lean(
+    lean = lean_lists(
         {
-            one.name: (one.label, partial(recommender.scored, model=one.name))
-            for one in systems
-            if one.name in recommender.choices
+            system.name: partial(recommender.scored, model=system.name)
+            for system in systems
+            if system.name in recommender.choices
         },
         challenge,
-        parts.train,
+        train,
         recommender.directions,
-        progress.within(0.95, 1, ""),
+        progress.within(0.85, 1, ""),
     )
+    return Part(measured, dials, lean)
+
+
+def merged(fitted: Fitted, parts: Sequence[Part]) -> Evaluation:
+    """What the parts come to together: the same as if they had been measured in one.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    parts : sequence of Part
+        All of the challenge, in its order.
+    """
+    challenge, train, whole = fitted.challenge, fitted.train, joined(parts)
+    measured = best_first(whole.measured)
+    labels = {system.name: system.label for system in fitted.systems}
     return Evaluation(
-        replace(
-            summarised(measured, challenge, parts.train),
-            settings={card.model: card.params for card in trained},
-        ),
-        dials,
-        ranker.standing if ranker else {},
-        replays(measured, challenge, parts.train),
-        lean,
+        replace(summarised(measured, challenge, train), settings=fitted.settings),
+        dial_report(whole.dials, challenge, train, fitted.recommender.directions),
+        fitted.ranker.standing if fitted.ranker else {},
+        replays(measured, challenge, train),
+        lean_report(labels, whole.lean, challenge, train),
     )
-
-
-def _retrain(
-    dataset: Dataset, train: Dataset, trained: Sequence[Card], seed: int, progress: Progress
-) -> tuple[Ranker | None, float]:
-    """The ranker trained on a view, if there is one, and the seconds that it took."""
-    card = trained[-1]
-    if card.model != RANKER:
-        return None, 0.0
-    work = dataset.folder / "crossfit-evaluate"
-    began = perf_counter()
-    sources, params = ranker_sources(trained), Ranker.Params(**card.params)
-    ranker = train_ranker(train, sources, work, params, seed, progress)
-    shutil.rmtree(work, ignore_errors=True)
-    return ranker, perf_counter() - began
-
-
-def _refit(
-    train: Dataset, trained: Sequence[Card], seed: int, progress: Progress
-) -> tuple[dict[str, RetrievalModel], list[System]]:
-    """The models by name, and they and their references as systems."""
-    trained = [card for card in trained if card.model != RANKER]
-    plan = [(card.model, MODELS[card.model].label, card.params) for card in trained]
-    plan += [
-        (name, label, params)
-        for name, (label, params) in REFERENCES.items()
-        if any(card.model == name for card in trained)
-    ]
-    models: dict[str, RetrievalModel] = {}
-    systems = []
-    before = psutil.Process().memory_info().rss
-    for i, (name, label, params) in enumerate(plan):
-        part = progress.within(i / len(plan), (i + 1) / len(plan), label)
-        held = max(0, psutil.Process().memory_info().rss - before)
-        model, card = fit(name, MODELS[name].Params(**params), train, seed, part)
-        reference = name in models
-        models.setdefault(name, model)
-        systems.append(
-            System(
-                f"{name}_defaults" if reference else name,
-                label,
-                model.recommend,
-                card.seconds,
-                # Without the models that were fitted before and are still held.
-                int(card.peak_mb * 1e6) - held,
-                retrieves=model.retrieves and not reference,
-                reads_titles=model.uses_titles,
-            )
-        )
-    return models, systems
 
 
 def store_evaluation(dataset: Dataset, evaluation: Evaluation) -> None:
     """Keep an evaluation beside the dataset's models."""
-    evaluation.board.save(dataset.folder / "leaderboard.json")
-    evaluation.replays.save(dataset.folder / "replays.parquet")
-    evaluation.lean.save(dataset.folder / "lean.json")
-    evaluation.dials.save(dataset.folder / "dials.json")
+    write_evaluation(evaluation, dataset.folder)
+
+
+def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
+    """Write an evaluation into any folder."""
+    evaluation.board.save(folder / "leaderboard.json")
+    evaluation.replays.save(folder / "replays.parquet")
+    evaluation.lean.save(folder / "lean.json")
+    evaluation.dials.save(folder / "dials.json")
 
 
 def stored_leaderboard(dataset: Dataset) -> Leaderboard | None:

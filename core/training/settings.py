@@ -146,20 +146,34 @@ def parse_settings(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     SegueError
         As `parse_values`; or if a text names no model or more than one value.
     """
+    settings: dict[str, dict[str, Any]] = {}
+    for model, values in _by_model(texts).items():
+        for field, given in values.items():
+            if len(given) > 1:
+                raise SegueError(f"{model}.{field} is one value here; a grid takes several.")
+        settings[model] = {field: given[0] for field, given in values.items()}
+    return settings
+
+
+def parse_grids(texts: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Every combination of settings to try by model, from texts such as "als.factors=32,64".
+
+    Raises
+    ------
+    SegueError
+        As `parse_values`; or if a text names no model.
+    """
+    return {model: combinations(values) for model, values in _by_model(texts).items()}
+
+
+def _by_model(texts: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
     by_model: dict[str, list[str]] = {}
     for text in texts:
         model, dot, rest = text.partition(".")
         if not dot or "=" in model:
             raise SegueError(f"{text!r} sets nothing: write it as track2vec.window=20.")
         by_model.setdefault(model, []).append(rest)
-    settings: dict[str, dict[str, Any]] = {}
-    for model, rests in by_model.items():
-        values = parse_values(model, rests)
-        for field, given in values.items():
-            if len(given) > 1:
-                raise SegueError(f"{model}.{field} is one value here; a grid takes several.")
-        settings[model] = {field: given[0] for field, given in values.items()}
-    return settings
+    return {model: parse_values(model, rests) for model, rests in by_model.items()}
 
 
 def as_texts(settings: Mapping[str, Mapping[str, Any]]) -> list[str]:

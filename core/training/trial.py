@@ -26,7 +26,8 @@ from core.evaluation.metrics import (
 )
 from core.progress import SILENT, Progress
 from core.ranking.ranker import RANKER, Ranker
-from core.training.grid import Point, grid
+from core.training.grid import grid
+from core.training.points import Point
 from core.training.train import (
     Card,
     cards,

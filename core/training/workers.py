@@ -13,21 +13,22 @@ import psutil
 
 from core.workspace import REPOSITORY
 
-_FIT_BYTES = 2e9
+FIT_BYTES = 2e9
 """Memory that a worker may need: every model promises less on a thousand playlists."""
 
-_ONE_THREAD = {
+ONE_THREAD = {
     **dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
     ),
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
 }
+"""Environment of a process that leaves the other cores to others."""
 
 
-def affordable_jobs() -> int:
+def affordable_jobs(fit_bytes: float = FIT_BYTES) -> int:
     """The physical cores, or fewer where memory does not suffice for as many fits."""
     cores = psutil.cpu_count(logical=False) or 1
-    return max(1, min(cores, int(psutil.virtual_memory().available / _FIT_BYTES)))
+    return max(1, min(cores, int(psutil.virtual_memory().available / fit_bytes)))
 
 
 def answers(
@@ -61,7 +62,7 @@ def answers(
                 stderr=subprocess.PIPE,
                 text=True,
                 cwd=REPOSITORY,
-                env=os.environ | _ONE_THREAD,
+                env=os.environ | ONE_THREAD,
             )
             running.append(process)
         said, complaint = process.communicate(json.dumps(task))

@@ -7,7 +7,7 @@ import pytest
 from core.errors import SegueError
 from core.evaluation import dials as dials_module
 from core.evaluation.challenge import split
-from core.evaluation.dials import LABELS, SETTINGS, DialReport, measure_dials, render
+from core.evaluation.dials import LABELS, SETTINGS, DialReport, dial_lists, dial_report, render
 from core.evaluation.leaderboard import System, evaluate
 from core.ordering import Dials, filter_candidates, order
 from core.retrieval.base import Recommendations, unit
@@ -15,6 +15,11 @@ from tests.conftest import style_of
 
 NOTHING = np.empty(0, np.int32)
 STYLES, TRACKS_A_STYLE = 4, 300
+
+
+def measure_dials(scored, challenge, train, directions):
+    lists = dial_lists(scored, challenge, train, directions)
+    return dial_report(lists, challenge, train, directions)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +178,7 @@ def test_candidates_are_asked_for_once(parts, scored, directions, monkeypatch):
         asked.append(len(queries))
         return scored(queries)
 
-    monkeypatch.setattr(dials_module, "_BATCH", 25)
+    monkeypatch.setattr(dials_module, "BATCH", 25)
     monkeypatch.setattr(dials_module, "SETTINGS", (("variety", 0.5), ("smooth", True)))
     report = measure_dials(counted, parts.test, parts.train, directions)
     assert asked == [25, 15]

@@ -3,7 +3,13 @@ import pytest
 
 from core.errors import SegueError
 from core.evaluation.challenge import split
-from core.evaluation.lean import LEVELS, SETTINGS, LeanReport, measure_lean, spread
+from core.evaluation.lean import LEVELS, SETTINGS, LeanReport, lean_lists, lean_report, spread
+
+
+def measure_lean(models, challenge, train):
+    scored = {name: answer for name, (_, answer) in models.items()}
+    labels = {name: label for name, (label, _) in models.items()}
+    return lean_report(labels, lean_lists(scored, challenge, train), challenge, train)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from core.evaluation.leaderboard import System, evaluate
 from core.evaluation.metrics import Figure
 from core.retrieval import MODELS
 from core.training import grid as grid_module
+from core.training import points
 from core.training.default import default_model
 from core.training.settings import parse_settings
 from core.training.train import cards, load_models
@@ -32,7 +33,7 @@ def here(monkeypatch):
 
     def answers(_, tasks, jobs):
         for task in tasks:
-            yield task, grid_module._work(task)
+            yield task, points._work(task)
 
     monkeypatch.setattr(grid_module, "answers", answers)
 

@@ -13,7 +13,8 @@ from core.evaluation.leaderboard import System, measure
 from core.evaluation.metrics import paired_difference
 from core.retrieval import MODELS
 from core.training import grid as module
-from core.training.grid import grid, keep_best
+from core.training import points
+from core.training.grid import grid, keep_best, stored_grid
 from core.training.settings import combinations, parse_values
 from core.training.train import cards, load_models
 
@@ -36,7 +37,7 @@ def asked(monkeypatch):
     def answers(_, todo, jobs):
         for task in todo:
             tasks.append(task["settings"])
-            yield task, module._work(task)
+            yield task, points._work(task)
 
     monkeypatch.setattr(module, "answers", answers)
     return tasks
@@ -152,14 +153,20 @@ def test_what_is_measured_is_not_fitted_again(dataset, asked):
 
 
 def test_another_split_or_other_playlists_are_measured_anew(dataset, asked):
+    def change(**fields):
+        (dataset.folder / "manifest.json").write_text(json.dumps(dataset.manifest | fields))
+        return Dataset(dataset.folder)
+
     grid(dataset, "playlist_knn", POINTS[:1], **SIZES)
     grid(dataset, "playlist_knn", POINTS[:1], holdout=29, validation=20)
-    dataset.manifest["fingerprint"] = "other"
-    grid(dataset, "playlist_knn", POINTS[:1], holdout=29, validation=20)
-    dataset.manifest["features"] = [{"table": "new.csv"}]
-    result = grid(dataset, "playlist_knn", POINTS[:1], holdout=29, validation=20)
+    other = change(fingerprint="other")
+    grid(other, "playlist_knn", POINTS[:1], holdout=29, validation=20)
+    joined = change(features=[{"table": "new.csv"}])
+    result = grid(joined, "playlist_knn", POINTS[:1], holdout=29, validation=20)
     assert len(asked) == 4
     assert len(result.rows) == 1
+    assert stored_grid(other, "playlist_knn") is None
+    assert stored_grid(joined, "playlist_knn").rows == result.rows
 
 
 def test_what_was_measured_before_an_interruption_is_kept(dataset, asked, monkeypatch):
@@ -205,7 +212,7 @@ def test_an_unknown_metric_or_setting_is_one_sentence(dataset):
 
 def test_a_damaged_record_says_what_to_do(dataset):
     grid(dataset, "playlist_knn", POINTS[:1], **SIZES)
-    record = dataset.folder / "grids" / "playlist_knn.json"
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"points": [{"x": 1}]}))
+    (record,) = (dataset.folder / "grids" / "playlist_knn").glob("*.json")
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"point": {"x": 1}}))
     with pytest.raises(SegueError, match="does not fit this version of Segue"):
         grid(dataset, "playlist_knn", POINTS, **SIZES)

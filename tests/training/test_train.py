@@ -12,7 +12,7 @@ from core.ranking.ranker import RANKER, Ranker
 from core.recommender import FUSION
 from core.retrieval import MODELS
 from core.retrieval.base import Queries
-from core.training import evaluate
+from core.training import fitted
 from core.training.evaluate import (
     evaluate_models,
     store_evaluation,
@@ -237,13 +237,13 @@ def test_a_ranker_needs_two_models(dataset):
 
 def test_the_leaderboard_has_the_ranker_trained_without_the_held_out(ranked, monkeypatch):
     views = []
-    whole = evaluate.train_ranker
+    whole = fitted.train_ranker
 
     def watched(view, *rest):
         views.append(view)
         return whole(view, *rest)
 
-    monkeypatch.setattr(evaluate, "train_ranker", watched)
+    monkeypatch.setattr(fitted, "train_ranker", watched)
     with in_this_process():
         evaluation = evaluate_models(ranked, holdout=40, seed=1)
     (view,) = views

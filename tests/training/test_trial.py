@@ -16,9 +16,10 @@ from core.recommender import FUSION
 from core.retrieval import MODELS
 from core.retrieval.base import Queries
 from core.training import grid as grid_module
+from core.training import points
 from core.training import trial as module
-from core.training.grid import OTHER_TEST_SEEDS, TEST_SEED, usual_sizes
 from core.training.overview import overview
+from core.training.points import OTHER_TEST_SEEDS, TEST_SEED, usual_sizes
 from core.training.shelf import answers, choose_default, delete_model
 from core.training.train import (
     cards,
@@ -38,7 +39,7 @@ def dataset(planted, tmp_path, monkeypatch):
 
     def work_here(_, tasks, jobs):
         for task in tasks:
-            yield task, grid_module._work(task)
+            yield task, points._work(task)
 
     monkeypatch.setattr(grid_module, "answers", work_here)
     shutil.copytree(planted.folder, tmp_path / "planted", ignore=shutil.ignore_patterns("models"))

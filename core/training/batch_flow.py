@@ -1,0 +1,88 @@
+"""Continue a large file of queries as a Metaflow flow: parts of it side by side, then one file.
+
+`python -m core flow batch run --store FOLDER --dataset NAME --challenge FILE --out FILE` writes
+what `python -m core submit` writes, byte for byte.
+"""
+
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from metaflow import FlowSpec, Parameter, current, resources, step
+
+from core.dataset.dataset import Dataset
+from core.evaluation.challenge import PublicChallenge
+from core.evaluation.shards import shards
+from core.training.depot import Depot, delivered, fetched, shared
+from core.training.submit import merge_parts, require_challenge, write_part
+from core.workspace import Workspace
+
+
+class SegueBatchFlow(FlowSpec):
+    """Continue every playlist of a challenge file with 500 tracks."""
+
+    dataset = Parameter("dataset", required=True, help="Its name in the store.")
+    challenge = Parameter("challenge", required=True, help="Challenge file, or its S3 address.")
+    out = Parameter("out", required=True, help="CSV to write, or its S3 address.")
+    store = Parameter(
+        "store",
+        default=os.environ.get("SEGUE_STORE") or str(Workspace().folder),
+        help="Workspace folder, such as one that the pipeline built, or s3://bucket/prefix.",
+    )
+    model = Parameter("model", default="", help="What answers; the default where empty.")
+    parts = Parameter("parts", default=8, help="Of the file, at most.")
+    team = Parameter("team", default="segue", help="Name in the first row.")
+    email = Parameter("email", default="segue@example.org", help="Address in the first row.")
+
+    @resources(cpu=1, memory=4_000)
+    @step
+    def start(self) -> None:
+        """Read the file, and cut it."""
+        self.place = f".batch/{current.run_id}"
+        self.slices = shards(len(self._public()), self.parts)
+        self.next(self.answer, foreach="slices")
+
+    @resources(cpu=2, memory=8_000)
+    @step
+    def answer(self) -> None:
+        """Continue one part."""
+        start, stop = self.input
+        with self._depot().writing(f"{self.place}/{start}") as folder:
+            model = self.model or None
+            write_part(self._data(), self._public(), folder / "part.csv", start, stop, model)
+        self.next(self.merge)
+
+    @resources(cpu=1, memory=4_000)
+    @step
+    def merge(self, inputs: Any) -> None:
+        """Put the parts together, and check the whole."""
+        self.merge_artifacts(inputs, include=["place", "slices"])
+        store = self._depot()
+        parts = [store.reading(f"{self.place}/{start}") / "part.csv" for start, _ in self.slices]
+        with delivered(self.out) as file:
+            written = merge_parts(self._data(), self._public(), parts, file, self.team, self.email)
+        self.written = asdict(written)
+        self.next(self.end)
+
+    @resources(cpu=1, memory=1_000)
+    @step
+    def end(self) -> None:
+        """Let go of the parts."""
+        self._depot().delete(self.place)
+
+    def _depot(self) -> Depot:
+        return shared(self.store)
+
+    def _data(self) -> Dataset:
+        return Dataset(self._depot().reading(self.dataset))
+
+    def _public(self) -> PublicChallenge:
+        with tempfile.TemporaryDirectory() as scratch:
+            file = fetched(self.challenge, Path(scratch))
+            return require_challenge(self._data(), file)
+
+
+if __name__ == "__main__":
+    SegueBatchFlow()

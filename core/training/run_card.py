@@ -1,0 +1,266 @@
+"""What Metaflow's cards show of a run: tables, and charts that need no network to be seen.
+
+Each chart is a pure function that returns a Vega-Lite specification
+(https://vega.github.io/vega-lite/docs/).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.evaluation.leaderboard import LABELS
+from core.training.grid import GridResult
+from core.training.runs import Run
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's, which people who see few colours tell apart."""
+_SHOWN = ("r_precision", "ndcg", "clicks", "hit@10")
+_WIDTH, _STEP = 560, 22
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+
+Rows = list[list[Any]]
+
+
+def grid_points(results: Sequence[GridResult]) -> list[dict[str, Any]]:
+    """Every point of several models as plain values, the best of all first.
+
+    Parameters
+    ----------
+    results : sequence of GridResult
+        By the same metric.
+    """
+    metric = results[0].metric
+    points = [
+        {
+            "model": result.model,
+            "settings": dict(row.point.settings),
+            "varied": {name: row.point.settings[name] for name in result.varied},
+            "figures": {
+                name: [figure.value, figure.low, figure.high]
+                for name, figure in row.figures.items()
+            },
+            "fit_seconds": row.point.fit_seconds,
+            "cpu_seconds": row.point.cpu_seconds,
+            "peak_mb": row.point.peak_mb,
+        }
+        for result in results
+        for row in result.rows
+    ]
+    sign = 1 if metric == "clicks" else -1
+    return sorted(points, key=lambda point: sign * point["figures"][metric][0])
+
+
+def point_name(point: Mapping[str, Any]) -> str:
+    """A point in a few words: its model and what was varied."""
+    varied = " ".join(f"{name}={value}" for name, value in point["varied"].items())
+    return f"{point['model']} {varied}".strip()
+
+
+def fill_grid_card(card: Any, run: Run) -> None:
+    """Show how the points of a grid compare.
+
+    Parameters
+    ----------
+    card : object
+        Metaflow's `current.card`.
+    run : Run
+        Its grid is known.
+    """
+    from metaflow.cards import Markdown, Table, VegaChart
+
+    header, rows = grid_table(run)
+    sizes, data = run.sizes, run.data
+    card.append(Markdown(f"# {data['name']}: {len(rows)} points"))
+    card.append(
+        Markdown(
+            f"Each was fitted on {sizes['training']:,} playlists and measured on the same "
+            f"{sizes['validation']:,} validation playlists; mean with its 95 % interval. "
+            f"Data: `{data['fingerprint'][:16]}`, {data['counts']['playlists']:,} playlists, "
+            f"{data['counts']['entries']:,} entries, {data['counts']['tracks']:,} tracks."
+        )
+    )
+    card.append(Markdown(f"**Best: {point_name(run.winner)}**"))
+    card.append(VegaChart(grid_chart(run)))
+    card.append(Table(rows, headers=header))
+    for failure in run.grid["failures"]:
+        card.append(Markdown(f"{failure['model']}: not measured, {failure['reason']}"))
+    card.append(Markdown("## What it cost"))
+    card.append(VegaChart(cost_chart(run)))
+
+
+def fill_test_card(card: Any, run: Run) -> None:
+    """Show how everything that was chosen does on the test playlists; as `fill_grid_card`."""
+    from metaflow.cards import Markdown, Table, VegaChart
+
+    header, rows = test_table(run)
+    card.append(Markdown(f"# {run.data['name']}: the test playlists"))
+    card.append(
+        Markdown(
+            f"{sum(run.test['playlists'].values()):,} playlists that no choice has seen; mean with "
+            f"its 95 % interval, fewer clicks are better. Best of the grid: "
+            f"{point_name(run.winner)}."
+        )
+    )
+    card.append(VegaChart(test_chart(run)))
+    card.append(Table(rows, headers=header))
+    card.append(Markdown("## By what a query shows"))
+    card.append(VegaChart(category_chart(run)))
+
+
+def grid_table(run: Run) -> tuple[list[str], Rows]:
+    """Header and rows, best first: figures with their intervals, and cost."""
+    metric = run.grid["metric"]
+    names = [metric, *(name for name in _SHOWN if name != metric)]
+    header = ["settings", *(LABELS[name] for name in names), "fit s", "CPU s", "peak MB"]
+    rows = [
+        [
+            point_name(point),
+            *(_said(point["figures"][name]) for name in names),
+            f"{point['fit_seconds']:.1f}",
+            f"{point['cpu_seconds']:.1f}",
+            f"{point['peak_mb']:.0f}",
+        ]
+        for point in run.grid["points"]
+    ]
+    return header, rows
+
+
+def test_table(run: Run) -> tuple[list[str], Rows]:
+    """Header and rows, best first: what was measured on the test playlists."""
+    header = ["system", *(LABELS[name] for name in _SHOWN)]
+    rows = [
+        [row["label"], *(_said(row["figures"][name]) for name in _SHOWN)]
+        for row in run.test["rows"]
+    ]
+    return header, rows
+
+
+def _said(figure: Sequence[float | None]) -> str:
+    value, low, high = figure
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if low is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def grid_chart(run: Run) -> dict[str, Any]:
+    """Each point's figure by the metric of the grid, with its interval."""
+    metric = run.grid["metric"]
+    rows = [
+        {"name": point_name(point), "kind": point["model"], **_ends(point["figures"][metric])}
+        for point in run.grid["points"]
+    ]
+    return _intervals(rows, f"{LABELS[metric]} on the validation playlists")
+
+
+def cost_chart(run: Run) -> dict[str, Any]:
+    """Each point's figure over the processor time of its fit."""
+    metric = run.grid["metric"]
+    values = [
+        {
+            "name": point_name(point),
+            "model": point["model"],
+            "seconds": point["cpu_seconds"],
+            "value": point["figures"][metric][0],
+        }
+        for point in run.grid["points"]
+    ]
+    return {
+        "$schema": _SCHEMA,
+        "width": _WIDTH,
+        "height": 280,
+        "data": {"values": values},
+        "mark": {"type": "point", "filled": True, "size": 90, "color": _COLOURS[0]},
+        "encoding": {
+            "x": {"field": "seconds", "type": "quantitative", "title": "Processor seconds"},
+            "y": {
+                "field": "value",
+                "type": "quantitative",
+                "title": LABELS[metric],
+                "scale": {"zero": False},
+            },
+            "shape": {"field": "model", "type": "nominal", "title": "Model"},
+            "tooltip": [{"field": "name"}, {"field": "value", "format": ".4f"}],
+        },
+    }
+
+
+def test_chart(run: Run) -> dict[str, Any]:
+    """Each system's R-precision on the test playlists, with its interval."""
+    rows = [
+        {
+            "name": row["label"],
+            "kind": "the grid's best" if row["name"] == run.winner.get("model") else "others",
+            **_ends(row["figures"]["r_precision"]),
+        }
+        for row in run.test["rows"]
+    ]
+    return _intervals(rows, "R-precision on the test playlists")
+
+
+def category_chart(run: Run) -> dict[str, Any]:
+    """R-precision of each system in each of the ten categories."""
+    values = [
+        {"system": row["label"], "category": category, "value": value}
+        for row in run.test["rows"]
+        for category, value in row["by_category"].items()
+    ]
+    order = list(run.test["playlists"])
+    field = {"field": "value", "type": "quantitative", "title": "R-precision"}
+    return {
+        "$schema": _SCHEMA,
+        "width": _WIDTH,
+        "height": {"step": _STEP},
+        "data": {"values": values},
+        "mark": {"type": "rect"},
+        "encoding": {
+            "x": {"field": "category", "type": "nominal", "title": None, "sort": order},
+            "y": {
+                "field": "system",
+                "type": "nominal",
+                "title": None,
+                "sort": [row["label"] for row in run.test["rows"]],
+            },
+            "color": field | {"scale": {"scheme": "blues"}},
+            "tooltip": [{"field": "system"}, {"field": "category"}, field | {"format": ".3f"}],
+        },
+    }
+
+
+def _ends(figure: Sequence[float | None]) -> dict[str, float | None]:
+    return dict(zip(("value", "low", "high"), figure, strict=True))
+
+
+def _intervals(rows: Sequence[Mapping[str, Any]], title: str) -> dict[str, Any]:
+    """Points with bars of their intervals, a row each, in the order given."""
+    kinds = list(dict.fromkeys(row["kind"] for row in rows))
+    y = {
+        "field": "name",
+        "type": "nominal",
+        "title": None,
+        "sort": [row["name"] for row in rows],
+        "axis": {"labelLimit": 320},
+    }
+    colour = {
+        "field": "kind",
+        "type": "nominal",
+        "title": None,
+        "scale": {"domain": kinds, "range": [_COLOURS[at % 7] for at in range(len(kinds))]},
+    }
+    value = {"type": "quantitative", "title": title, "scale": {"zero": False}}
+    tooltip = [{"field": "name"}, *({"field": one, "format": ".4f"} for one in _ends([0, 0, 0]))]
+    return {
+        "$schema": _SCHEMA,
+        "width": _WIDTH,
+        "height": {"step": _STEP},
+        "data": {"values": list(rows)},
+        "encoding": {"y": y, "color": colour, "tooltip": tooltip},
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeWidth": 2},
+                "encoding": {"x": {"field": "low", **value}, "x2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
+                "encoding": {"x": {"field": "value", **value}},
+            },
+        ],
+    }

@@ -1,0 +1,80 @@
+"""The servable folder: a workspace of one dataset with its chosen models and nothing else.
+
+`SEGUE_WORKSPACE=<folder> python -m core serve` answers from it.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.dataset.dataset import Dataset
+from core.errors import SegueError
+from core.progress import SILENT, Progress
+from core.ranking.ranker import RANKER, Ranker
+from core.retrieval import MODELS
+from core.training.train import Card, label_of, make
+
+_TABLES = ("manifest.json", "artists.parquet", "entries.parquet", "playlists.parquet")
+_DATA = (*_TABLES, "tracks.parquet", "arrays", "search")
+"""What an import writes; everything else in a dataset's folder was made from it."""
+_MEASURED = ("leaderboard.json", "dials.json", "lean.json", "replays.parquet")
+
+
+def build_servable(
+    dataset: Dataset,
+    folder: Path,
+    settings: Mapping[str, Mapping[str, Any]],
+    evaluation: Path | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> list[Card]:
+    """Copy a dataset and fit the chosen models on all of it.
+
+    The folder alone holds these models: those of the dataset's own workspace stay as they are.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Whole.
+    folder : Path
+        Empty; becomes the workspace.
+    settings : mapping of name to settings
+        Models of the registry; and the ranker, last, which then learns from these.
+    evaluation : Path, optional
+        Folder of what was measured (`evaluate.write_evaluation`), to be copied as well.
+    seed : int
+    progress : Progress
+
+    Returns
+    -------
+    list of Card
+
+    Raises
+    ------
+    SegueError
+        If a model cannot be fitted.
+    """
+    if not settings:
+        raise SegueError("A servable folder needs at least one model.")
+    inside = folder / dataset.name
+    inside.mkdir()
+    for name in _DATA:
+        _copy(dataset.folder / name, inside / name)
+    if evaluation:
+        for name in _MEASURED:
+            _copy(evaluation / name, inside / name)
+    copied, cards = Dataset(inside), []
+    for at, (name, chosen) in enumerate(settings.items()):
+        part = progress.within(at / len(settings), (at + 1) / len(settings), label_of(name))
+        params = Ranker.Params(**chosen) if name == RANKER else MODELS[name].Params(**chosen)
+        _, card = make(name, params, copied, inside / "models" / name, seed, part)
+        cards.append(card)
+    return cards
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)

@@ -1,0 +1,85 @@
+import json
+
+from core.evaluation.metrics import Figure
+from core.training.grid import GridResult, Row
+from core.training.points import METRICS, Point
+from core.training.run_card import (
+    category_chart,
+    cost_chart,
+    grid_chart,
+    grid_points,
+    grid_table,
+    point_name,
+)
+from core.training.run_card import (
+    test_chart as chart_of_the_test,
+)
+from core.training.run_card import (
+    test_table as table_of_the_test,
+)
+from core.training.runs import Run
+
+
+def result(model, metric, **values):
+    rows = [
+        Row(
+            Point({"size": size, "other": 1}, {}, 1.0, 0.5, 100.0, 1.0),
+            {name: Figure(value, value - 0.1, value + 0.1) for name in METRICS},
+            Figure(0.0),
+        )
+        for size, value in values.items()
+    ]
+    return GridResult(model, "d", metric, ["size"], 9, 3, rows, [])
+
+
+def run(metric="r_precision"):
+    points = grid_points(
+        [result("als", metric, a=0.3, b=0.1), result("titles", metric, c=0.2, d=0.4)]
+    )
+    figures = {name: [0.5, 0.4, 0.6] for name in METRICS} | {"ndcg": [0.5, None, None]}
+    rows = [
+        {"name": name, "label": label, "figures": figures, "by_category": {"title only": value}}
+        for name, label, value in (("titles", "Titles", 0.5), ("als", "ALS", None))
+    ]
+    return Run(
+        "x",
+        "done",
+        "end",
+        "",
+        "",
+        {},
+        grid={"metric": metric, "points": points, "failures": []},
+        winner=points[0],
+        test={"playlists": {"title only": 3}, "rows": rows},
+    )
+
+
+def test_points_of_all_models_are_in_one_order_best_first():
+    assert [point_name(point) for point in run().grid["points"]] == [
+        "titles size=d",
+        "als size=a",
+        "titles size=c",
+        "als size=b",
+    ]
+    assert point_name(run("clicks").winner) == "als size=b"
+
+
+def test_tables_hold_figures_with_their_intervals():
+    header, rows = grid_table(run())
+    assert header[:2] == ["settings", "R-precision"]
+    assert rows[0][:2] == ["titles size=d", "0.400 [0.300, 0.500]"]
+    assert all(len(row) == len(header) for row in rows)
+    header, rows = table_of_the_test(run())
+    assert [row[0] for row in rows] == ["Titles", "ALS"]
+    assert all(len(row) == len(header) for row in rows)
+
+
+def test_charts_are_plain_json_and_show_every_point():
+    one = run()
+    for chart in (grid_chart, cost_chart):
+        made = chart(one)
+        assert len(made["data"]["values"]) == 4
+        assert json.loads(json.dumps(made, allow_nan=False)) == made
+    kinds = {row["name"]: row["kind"] for row in chart_of_the_test(one)["data"]["values"]}
+    assert kinds == {"Titles": "the grid's best", "ALS": "others"}
+    assert len(category_chart(one)["data"]["values"]) == 2

@@ -1,0 +1,102 @@
+"""A challenge file answered in parts is answered as in one: by functions, and by the flow."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.dataset.dataset import Dataset
+from core.dataset.library import simulate_dataset
+from core.errors import SegueError
+from core.evaluation import shards
+from core.training import submit
+from core.training.submit import merge_parts, require_challenge, write_answers, write_part
+from core.training.train import train
+from core.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+QUERIES = 260
+"""More than a batch holds."""
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    workspace = Workspace(tmp_path_factory.mktemp("submit"))
+    simulate_dataset(workspace, "small", 300, 800)
+    train(Dataset(workspace.path("small")), ["popularity", "playlist_knn"], "fast")
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def dataset(workspace):
+    return Dataset(workspace.path("small"))
+
+
+@pytest.fixture(scope="module")
+def challenge(dataset, tmp_path_factory):
+    """A file of queries: the starts of playlists, each with its title."""
+    playlists = []
+    for row in range(QUERIES):
+        uris = dataset.values("uri", dataset.playlists[row][: row % 7])
+        tracks = [{"track_uri": uri, "pos": at} for at, uri in enumerate(uris)]
+        playlists.append({"pid": row, "name": dataset.playlists.titles[row], "tracks": tracks})
+    file = tmp_path_factory.mktemp("challenge") / "challenge_set.json"
+    file.write_text(json.dumps({"playlists": playlists}))
+    return file
+
+
+@pytest.fixture(scope="module")
+def whole(dataset, challenge, tmp_path_factory):
+    """What one process writes."""
+    file = tmp_path_factory.mktemp("whole") / "out.csv"
+    written = write_answers(dataset, challenge, file, team="us", email="us@example.org")
+    assert (written.playlists, written.unknown_seeds) == (QUERIES, 0)
+    return file
+
+
+def test_parts_together_are_the_file_that_one_process_writes(
+    dataset, challenge, whole, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(submit, "BATCH", 50)
+    monkeypatch.setattr(shards, "BATCH", 50)
+    write_answers(dataset, challenge, tmp_path / "whole.csv", team="us", email="us@example.org")
+    public = require_challenge(dataset, challenge)
+    files = []
+    for start, stop in shards.shards(len(public), 4):
+        files.append(tmp_path / f"{start}.csv")
+        write_part(dataset, public, files[-1], start, stop)
+    merge_parts(dataset, public, files, tmp_path / "out.csv", "us", "us@example.org")
+    assert len(files) == 4
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    with (tmp_path / "out.csv").open() as file:
+        assert [len(row) for row in csv.reader(file)] == [3] + [501] * QUERIES
+
+
+def test_a_part_that_is_missing_is_one_sentence(dataset, challenge, tmp_path):
+    public = require_challenge(dataset, challenge)
+    write_part(dataset, public, tmp_path / "first.csv", 0, 250, "popularity")
+    with pytest.raises(
+        SegueError, match="answer 250 of 260 playlists and then lack the one with pid 250"
+    ):
+        merge_parts(dataset, public, [tmp_path / "first.csv"], tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_the_batch_flow_writes_the_same_file(workspace, challenge, whole, tmp_path):
+    out = tmp_path / "out.csv"
+    command = [
+        *(sys.executable, "-m", "core", "--workspace", str(workspace.folder), "flow", "batch"),
+        *("run", "--dataset", "small", "--challenge", str(challenge), "--out", str(out)),
+        *("--team", "us", "--email", "us@example.org", "--max-workers", "2"),
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ.copy(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 child steps" in done.stdout
+    assert out.read_bytes() == whole.read_bytes()
+    assert not any((workspace.folder / ".batch").iterdir())
