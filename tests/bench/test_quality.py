@@ -345,7 +345,7 @@ def test_without_a_command_all_benchmarks_run_and_print_one_report(bench, report
     monkeypatch.setattr("core.bench.imports.import_benchmark", lambda *_, **__: {"ratio": 3.0})
     monkeypatch.setattr("core.bench.search.search_benchmark", lambda *_, **__: {"p95_ms": 1.0})
     monkeypatch.setattr("core.bench.quality.small_quality", lambda *_: report)
-    served = Served(7, 70, 90, 95, 80, 1, 10, 20, 60)
+    served = Served(7, 70, 90, 95, 80, 1, 10, 20, 60, 5)
     monkeypatch.setattr(
         "core.bench.app.app_benchmark", lambda *_, **__: AppReport(served, served, 10, 2)
     )

@@ -230,7 +230,7 @@ def open_ranked(workspace, open_page, monkeypatch):
             ranker = Ranker(Ranker.Params(), sources, features, quotas, mix, [], standing)
             return Recommender(dataset, models, ranker)
 
-        monkeypatch.setattr("pages.session.load_recommender", load)
+        monkeypatch.setattr("core.serving.opened.load_recommender", load)
         at = open_page("comparison", **LEADERBOARD)
         assert not at.error
         return at

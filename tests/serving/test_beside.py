@@ -39,7 +39,7 @@ def test_the_api_answers_beside_the_pages(app, served):
     asked = {"title": "style three", "k": 3}
     found = requests.post(f"{app}/invocations", json=asked, timeout=60).json()
     here = opened(served, "planted")
-    expected = answer(here.recommender, here.matcher, Query(**asked))
+    expected = answer(here.recommender, Query(**asked))
     assert [track["uri"] for track in found["tracks"]] == expected.columns()["uri"]
     assert get(f"{app}/api/search?q=2-07").json()["results"][0]["uri"] == "t:2-07"
     assert get(f"{app}/api/models").json()["dataset"] == "planted"

@@ -167,5 +167,5 @@ def test_it_answers_with_what_the_container_holds(dockerfile, image, served):
             server.terminate()
         assert server.wait(30) in (143, -15)
     here = opened(served, "planted")
-    expected = answer(here.recommender, here.matcher, Query(**asked)).columns()["uri"]
+    expected = answer(here.recommender, Query(**asked)).columns()["uri"]
     assert [track["uri"] for track in found["predictions"][0]["tracks"]] == expected

@@ -99,8 +99,8 @@ def unpack(url: str, folder: Path) -> None:
 
 def answered(folder: Path, body) -> dict:
     here = servable(folder)
-    query = QueryIn.model_validate(body).query(here.dataset)
-    return prediction(answer(here.recommender, here.matcher, query)).model_dump()
+    query = QueryIn.model_validate(body).query(here.dataset, here.matcher)
+    return prediction(answer(here.recommender, query)).model_dump()
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +174,8 @@ def test_a_failed_check_brings_back_the_configuration_before(
     assert configuration() == first
 
 
-def wrongly(recommender, matcher, query):
-    found = answer(recommender, matcher, query)
+def wrongly(recommender, query):
+    found = answer(recommender, query)
     found.found.tracks[:] = found.found.tracks[::-1]
     return found
 
