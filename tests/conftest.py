@@ -16,7 +16,7 @@ from core.dataset.build import Provenance, build
 from core.dataset.dataset import Dataset
 from core.dataset.sources.base import batch_from_rows
 from core.evaluation.challenge import Split, split
-from core.ranking.ranker import Ranker, Standing
+from core.ranking.ranker import RANKER, Ranker, Standing
 from core.retrieval import MODELS
 from core.retrieval.base import RetrievalModel
 from core.spotify.app_token import forget_app_tokens
@@ -25,9 +25,24 @@ from core.spotify.health import reset_health
 from core.training import crossfit as crossfit_module
 from core.training.crossfit import CrossFit, crossfit
 from core.training.ranking import fit_ranker
+from core.training.workers import ONE_THREAD
 from tests.spotify.fake import Fake, fake_spotify
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+LONGEST = ("browser", "training", "serving", "bench")
+"""Folders of the files that take longest."""
+
+QUICK = {
+    "als": {"factors": 8, "iterations": 1},
+    "lightgcn": {"vector_size": 8, "steps": 2},
+    "titles": {"factors": 8},
+    "track2vec": {"vector_size": 8, "epochs": 1},
+    "two_tower": {"dimensions": 8, "epochs": 1},
+    RANKER: {"playlists": 30, "rounds": 5},
+}
+"""Settings that fit every model in a second."""
+
+os.environ.update(ONE_THREAD)  # for the processes of pytest, which share the cores
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +51,11 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"real playlists are not at {SHARED}")
     return SHARED
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 @pytest.hookimpl(hookwrapper=True)

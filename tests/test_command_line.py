@@ -16,7 +16,7 @@ from core.evaluation.challenge import CATEGORIES, split, write_challenge
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
 from core.training.train import cards
-from tests.conftest import in_this_process
+from tests.conftest import QUICK, in_this_process
 from tests.dataset.publisher import publishing
 
 
@@ -32,7 +32,8 @@ def workspace(tmp_path_factory, slice_file):
     """A workspace with one dataset, imported and trained by the command line."""
     folder = tmp_path_factory.mktemp("workspace")
     call(folder, "import", "mpd", str(slice_file), "--name", "small")
-    call(folder, "train", "--dataset", "small", "--preset", "fast")
+    quick = [f"--set={m}.{name}={x}" for m, own in QUICK.items() for name, x in own.items()]
+    call(folder, "train", "--dataset", "small", "--preset", "fast", *quick)
     return folder
 
 

@@ -124,17 +124,3 @@ def test_choose_a_default_and_delete_a_model(own, open_tab):
     dialog.get_by_role("button", name="Delete it").click()
     expect(card).to_have_count(0)
     assert not (dataset / "models" / "popularity").exists()
-
-
-def test_a_public_host_says_what_it_does_not_do(tmp_path, open_tab, monkeypatch):
-    monkeypatch.setenv("SEGUE_PUBLIC", "1")
-    with serving(tmp_path) as address:
-        page = open_tab("phone")
-        page.goto(f"{address}/training?dataset=demo&training.models=als")
-        expect(page.get_by_text("on your own machine").first).to_be_visible()
-        expect(page.get_by_text("python -m core train --dataset demo")).to_be_visible()
-        expect(page.locator(".st-key-training_start")).to_have_count(0)
-        page.get_by_role("radio", name="Trained models").click()
-        expect(page.locator(".st-key-card_als")).to_be_visible()
-        expect(page.get_by_role("button", name="Delete")).to_have_count(0)
-        page.context.close()  # before the server goes

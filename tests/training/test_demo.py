@@ -13,19 +13,10 @@ from core.training.evaluate import stored_leaderboard
 from core.training.maps import load_map, maps
 from core.training.train import cards, load_recommender
 from core.workspace import DEMO
-from tests.conftest import in_this_process
+from tests.conftest import QUICK, in_this_process
 
-SMALL = {"playlists": 400, "tracks": 1_200, "holdout": 50}
+SMALL = {"playlists": 400, "tracks": 1_200, "holdout": 10}
 SMALL_FINGERPRINT = "58fcd81a05998c12466191914757903c0293c7de7971b58706e2e98774c8eb28"
-
-QUICK = {
-    "als": {"factors": 8, "iterations": 1},
-    "lightgcn": {"vector_size": 8, "steps": 2},
-    "titles": {"factors": 8},
-    "track2vec": {"vector_size": 8, "epochs": 1},
-    "two_tower": {"dimensions": 8, "epochs": 1},
-    RANKER: {"playlists": 30, "rounds": 5},
-}
 
 
 @pytest.fixture(scope="module")
