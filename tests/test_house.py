@@ -49,6 +49,7 @@ FLOORS = [
     {"serving"},
     {"flow"},
     {"bench"},
+    {"commands"},
     {"__main__"},
 ]
 
@@ -65,7 +66,7 @@ def imported(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def floor(room):
@@ -104,6 +105,18 @@ def test_opening_and_importing_load_nothing_heavy():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_command_line_loads_no_more_of_core_before_its_command_runs():
+    code = (
+        "import sys, core.__main__\n"
+        "print({name.split('.')[1] for name in sys.modules if name.startswith('core.')})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = ast.literal_eval(done.stdout)
+    assert loaded == {"__main__", "commands", "errors", "progress", "workspace"}
 
 
 class RunTime(ast.NodeTransformer):

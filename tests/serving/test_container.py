@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from core.__main__ import serve
+from core.commands.serving import serve
 from core.query import Query, answer
 from core.serving.opened import opened
 
