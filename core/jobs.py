@@ -35,7 +35,12 @@ GRACE_S = 5.0
 """What a cancelled command has to tidy up before it is killed."""
 KEPT = 8
 """Folders of ended jobs that stay."""
-UNCHANGED = "What was there before is as it was."
+_UNCHANGED = "What was there before stays as it was."
+_RESUMABLE = {
+    "crawl": "What was found is kept and can be gone on with.",
+    "enrich": "What was answered is kept and can be gone on with.",
+}
+"""What a cancel leaves of commands that go on where they were stopped."""
 _STARTING_S = 30.0
 _WATCH_S = 0.2
 _TAIL_BYTES, _TAIL_LINES = 8_192, 12
@@ -62,7 +67,7 @@ class Job:
     fraction : float or None
         Of the whole, from 0 to 1; None where unknown.
     message : str
-        The one sentence of a failure, or the last lines of what was printed.
+        The one sentence of a failure, or the last lines of what was printed; empty once cancelled.
     started : str
         ISO 8601, UTC.
     seconds : float
@@ -81,6 +86,11 @@ class Job:
     started: str
     seconds: float
     figures: Mapping[str, Sequence[tuple[float, float]]]
+
+    @property
+    def after_cancel(self) -> str:
+        """What there is once it is cancelled, in a sentence."""
+        return _RESUMABLE.get(self.argv[0], _UNCHANGED)
 
 
 def public() -> bool:
@@ -248,7 +258,7 @@ def _ending(folder: Path, started: str) -> tuple[State, str, float]:
     if alive:
         return "running", _tail(folder / "stdout"), _age(started)
     if (folder / "cancelled").exists():  # before its keeper had begun
-        return "cancelled", UNCHANGED, 0.0
+        return "cancelled", "", 0.0
     last_sign = max(file.stat().st_mtime for file in (folder, *folder.iterdir()))
     seconds = max(0.0, last_sign - datetime.fromisoformat(started).timestamp())
     return "failed", "It was interrupted: the machine or its process was stopped.", seconds
@@ -317,7 +327,7 @@ def _end(folder: Path, code: int, cancelled: bool) -> dict[str, Any]:
     if code == 0:
         return {"state": "done", "message": _tail(folder / "stdout")}
     if cancelled:
-        return {"state": "cancelled", "message": UNCHANGED}
+        return {"state": "cancelled", "message": ""}
     said = _tail(folder / "stderr").splitlines()[-1:]
     if code == 2 and said:
         return {"state": "failed", "message": said[0]}

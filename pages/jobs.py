@@ -114,7 +114,7 @@ def _show_running(job: Job) -> None:
                     on_click=jobs.cancel,
                     args=(Workspace(), job.id),
                     disabled=job.step == "Stopping",
-                    help="What was there before stays as it was.",
+                    help=job.after_cancel,
                 )
         st.progress(job.fraction or 0.0, plain(job.step or "Starting"))
         _curves(job)
@@ -130,7 +130,7 @@ def _show_end(job: Job) -> None:
         if job.state == "done":
             st.success(f"{plain(job.label)}: done in {took}.", icon=":material/check_circle:")
         elif job.state == "cancelled":
-            text = f"{plain(job.label)}: cancelled after {took}. {plain(job.message)}"
+            text = f"{plain(job.label)}: cancelled after {took}. {job.after_cancel}"
             st.info(text, icon=":material/cancel:")
         else:
             text = f"{plain(job.label)}: {plain(job.message)}"

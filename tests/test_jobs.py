@@ -17,7 +17,7 @@ from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.progress import PROGRESS_FILE, FileProgress, on_terminal, stored_progress
 from core.training.train import load_models, train
-from core.workspace import REPOSITORY, Workspace, write_json
+from core.workspace import REPOSITORY, Workspace, read_json, write_json
 
 PATIENCE_S = 60
 LONG = ["simulate", "--name", "big", "--playlists", "200000", "--tracks", "100000"]
@@ -92,7 +92,9 @@ def test_one_at_a_time_and_cancelling_leaves_nothing_behind(workspace):
     written(workspace)
     alive = processes(workspace)
     jobs.cancel(workspace, job.id)
-    assert ended(workspace).state == "cancelled"
+    job = ended(workspace)
+    assert (job.state, job.message) == ("cancelled", "")
+    assert job.after_cancel == "What was there before stays as it was."
     psutil.wait_procs(alive, timeout=PATIENCE_S)
     assert not any(process.is_running() for process in alive)
     assert not list(workspace.folder.glob(".partial-*"))
@@ -154,6 +156,15 @@ def test_another_process_of_the_same_number_is_not_the_job(workspace):
     assert jobs.last(workspace).state == "running"
     a_folder(workspace, 2, pid=os.getpid(), created=born - 60)
     assert jobs.last(workspace).state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("command", "kept"), [("crawl", "found"), ("enrich", "answered"), ("train", "there before")]
+)
+def test_what_a_cancel_leaves_is_said_of_each_command(workspace, command, kept):
+    about = read_json(a_folder(workspace, 1) / "job.json") | {"argv": [command]}
+    write_json(workspace.folder / ".jobs" / "000001" / "job.json", about)
+    assert jobs.last(workspace).after_cancel.startswith(f"What was {kept} ")
 
 
 def test_a_start_that_crashed_is_no_lock(workspace):
