@@ -48,20 +48,20 @@ def form() -> None:
     """Begin a crawl, or go on with one that is there."""
     if problem := st.session_state.pop(_PROBLEM, None):
         st.error(plain(problem), icon=":material/error:")
-    able = Settings.from_environment().has_app
+    settings = Settings.from_environment()
     with st.container(border=True, key="crawl"):
         st.caption(
             "From one playlist to its artists, to playlists that a search for each of them finds, "
             "to their artists, and so on: every playlist read becomes one of a new dataset."
         )
-        if able:
+        if settings.has_app:
             _begin()
         else:
-            st.info(plain(NoCredentialsError()), icon=":material/key:")
+            st.info(plain(NoCredentialsError(*settings.missing)), icon=":material/key:")
     at_work = crawled_by(running())
     for name in crawl_names(Workspace()):
         if name != at_work:
-            _known(name, able)
+            _known(name, settings.has_app)
 
 
 def _begin() -> None:
@@ -198,7 +198,7 @@ def watch() -> None:
     name = crawled_by(job or news())
     if job and name:
         st.fragment(show, run_every=_EVERY_S)(name, "running")
-    elif name and not _is_made(name):
+    elif name and _lacks_dataset(name):
         show(name, "stopped")
 
 
@@ -215,12 +215,13 @@ def is_crawled(version: Version) -> bool:
     return source == SOURCE and version.name in crawl_names(Workspace())
 
 
-def _is_made(name: str) -> bool:
+def _lacks_dataset(name: str) -> bool:
+    """Whether there is a crawl of which no dataset holds all that was answered."""
     try:
         state = crawl_state(Workspace(), name)
     except SegueError:  # which `show` says
-        return False
-    return state is None or state.made
+        return True
+    return state is not None and not state.made
 
 
 def show(name: str, place: str) -> None:

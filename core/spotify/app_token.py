@@ -6,7 +6,7 @@ https://developer.spotify.com/documentation/web-api/tutorials/client-credentials
 import threading
 from collections.abc import Callable
 
-from core.spotify.errors import BrokenAnswerError, NoCredentialsError, RefusedError
+from core.spotify.errors import BrokenAnswerError, RefusedError, WrongCredentialsError
 from core.spotify.health import Patience, health_of
 
 
@@ -75,7 +75,7 @@ class AppToken:
 
         Raises
         ------
-        NoCredentialsError
+        WrongCredentialsError
             If the credentials are not accepted.
         SpotifyError
             If there is no answer, or none that can be read.
@@ -84,10 +84,7 @@ class AppToken:
             try:
                 token = self._flow.get_access_token(as_dict=False)
             except RefusedError:
-                raise NoCredentialsError(
-                    "Spotify does not accept SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET; copy "
-                    "both again from https://developer.spotify.com/dashboard and start Segue again."
-                ) from None
+                raise WrongCredentialsError from None
             except (KeyError, TypeError):
                 token = None
             if not isinstance(token, str):

@@ -15,6 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 from core.dataset.links import Kind, Link, track_id
 from core.errors import SegueError
 from core.spotify.errors import (
+    CLIENT_ID,
+    CLIENT_SECRET,
     BrokenAnswerError,
     ExpiredError,
     ForbiddenError,
@@ -67,8 +69,8 @@ class Settings:
             none has.
         """
         return cls(
-            _credential("SPOTIFY_CLIENT_ID"),
-            _credential("SPOTIFY_CLIENT_SECRET"),
+            _credential(CLIENT_ID),
+            _credential(CLIENT_SECRET),
             _address("SPOTIFY_REDIRECT_URI") or None,
             _address("SPOTIFY_API").rstrip("/") or cls.api,
             _address("SPOTIFY_ACCOUNTS").rstrip("/") or cls.accounts,
@@ -78,7 +80,18 @@ class Settings:
     @property
     def has_app(self) -> bool:
         """Whether there are both of an app's credentials, with which it may ask in its own name."""
-        return bool(self.client_id and self.client_secret)
+        return not self.missing
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Variables of the environment that lack for that."""
+        credentials = {CLIENT_ID: self.client_id, CLIENT_SECRET: self.client_secret}
+        return tuple(name for name, value in credentials.items() if not value)
+
+
+def refusal(settings: Settings) -> SpotifyError | None:
+    """Why Spotify's Web API may not be asked now, with `until`; None where it may."""
+    return health_of(settings.api, _SPOTIFY).refusal()
 
 
 @dataclass(frozen=True)
@@ -137,7 +150,7 @@ class Client:
         self._listens = token is not None
         if token is None:
             if not settings.client_id or not settings.client_secret:
-                raise NoCredentialsError
+                raise NoCredentialsError(*settings.missing)
             app = AppToken(
                 settings.accounts, settings.client_id, settings.client_secret, patience, waiting
             )
@@ -150,14 +163,14 @@ class Client:
     def playlist(self, playlist_id: str) -> dict[str, Any]:
         """What a playlist is, without its items."""
         link = Link("playlist", playlist_id)
-        answer = self._ask(_named(link), lambda api: api.playlist(link.id))
+        answer = self._ask_of(link, lambda api: api.playlist(link.id))
         return {name: value for name, value in answer.items() if name not in ("items", "tracks")}
 
     def playlist_items(self, playlist_id: str, offset: int = 0) -> Page:
         """Tracks and episodes of a playlist; in development mode, of its owner's alone."""
         link = Link("playlist", playlist_id)
-        answer = self._ask(
-            _named(link),
+        answer = self._ask_of(
+            link,
             lambda api: api.playlist_items(link.id, limit=PAGE_ITEMS, offset=offset),
             f"Spotify gives the tracks of the {_named(link)} only to its owner and its "
             "collaborators; sign in as one of them, or upload or paste its tracks.",
@@ -167,25 +180,25 @@ class Client:
     def album(self, album_id: str) -> dict[str, Any]:
         """What an album is."""
         link = Link("album", album_id)
-        return self._ask(_named(link), lambda api: api.album(link.id))
+        return self._ask_of(link, lambda api: api.album(link.id))
 
     def album_tracks(self, album_id: str, offset: int = 0) -> Page:
         """Tracks of an album; they do not name the album."""
         link = Link("album", album_id)
-        answer = self._ask(
-            _named(link), lambda api: api.album_tracks(link.id, limit=PAGE_ITEMS, offset=offset)
+        answer = self._ask_of(
+            link, lambda api: api.album_tracks(link.id, limit=PAGE_ITEMS, offset=offset)
         )
         return _page(answer, offset, PAGE_ITEMS)
 
     def artist(self, artist_id: str) -> dict[str, Any]:
         """What an artist is."""
         link = Link("artist", artist_id)
-        return self._ask(_named(link), lambda api: api.artist(link.id))
+        return self._ask_of(link, lambda api: api.artist(link.id))
 
     def track(self, track_id: str) -> dict[str, Any]:
         """What a track is."""
         link = Link("track", track_id)
-        return self._ask(_named(link), lambda api: api.track(link.id))
+        return self._ask_of(link, lambda api: api.track(link.id))
 
     def tracks(self, ids: Sequence[str]) -> list[dict[str, Any] | None]:
         """Up to 50 tracks at once, None for each unknown; for apps with an extended quota."""
@@ -240,8 +253,8 @@ class Client:
             raise SegueError(f"{strange[0][:60]!r} is no track of Spotify's and cannot be added.")
         if not 0 < len(uris) <= MOST_ADDED:
             raise SegueError(f"{len(uris)} tracks cannot be added at once, 1 to {MOST_ADDED} can.")
-        self._ask(
-            _named(link),
+        self._ask_of(
+            link,
             lambda api: api.playlist_add_items(link.id, list(uris), position=position),
             _LISTENER,
         )
@@ -258,7 +271,14 @@ class Client:
             raise BrokenAnswerError(_SPOTIFY, f"not the {len(ids)} {what} that were asked for")
         return [one if isinstance(one, dict) else None for one in found]
 
-    def _ask(self, what: str, call: Callable[[Any], T], forbidden: str = "") -> T:
+    def _ask_of(self, link: Link, call: Callable[[Any], T], forbidden: str = "") -> T:
+        """Ask about what a link names; see `_ask`."""
+        missing = _PLAYLIST_MISSING.format(link.id) if link.kind == "playlist" else ""
+        return self._ask(_named(link), call, forbidden, missing)
+
+    def _ask(
+        self, what: str, call: Callable[[Any], T], forbidden: str = "", missing: str = ""
+    ) -> T:
         """Call spotipy, and say what a refusal means.
 
         Parameters
@@ -267,15 +287,17 @@ class Client:
             For sentences, in the singular.
         call : callable
             Of the spotipy client.
-        forbidden : str
-            The sentence after 403.
+        forbidden, missing : str
+            The sentences after 403 and 404, where they are others than the usual.
         """
         try:
             return call(self._api)
         except RefusedError as error:
-            raise self._explained(error, what, forbidden) from None
+            raise self._explained(error, what, forbidden, missing) from None
 
-    def _explained(self, problem: RefusedError, what: str, forbidden: str) -> SpotifyError:
+    def _explained(
+        self, problem: RefusedError, what: str, forbidden: str, missing: str
+    ) -> SpotifyError:
         if problem.status == 401:
             return ExpiredError() if self._listens else ExpiredError(_APP_EXPIRED)
         if problem.status == 403:
@@ -285,14 +307,20 @@ class Client:
             )
             return ForbiddenError(forbidden or default)
         if problem.status == 404:
-            return NotFoundError(f"Spotify knows no {what}, or it is private; check the link.")
+            default = f"Spotify knows no {what}, or it is private; check the link."
+            return NotFoundError(missing or default)
         return problem
 
 
 _SPOTIFY = "Spotify"
 _APP_EXPIRED = (
-    "Spotify does not accept the app's own access for this; sign in, or copy SPOTIFY_CLIENT_ID and "
-    "SPOTIFY_CLIENT_SECRET again from the app's dashboard."
+    f"Spotify does not accept the app's own access for this; sign in, or copy {CLIENT_ID} and "
+    f"{CLIENT_SECRET} again from the app's dashboard."
+)
+# https://developer.spotify.com/blog/2024-11-27-changes-to-the-web-api
+_PLAYLIST_MISSING = (
+    "Spotify gives no playlist {}: it is private, deleted, or one of Spotify's own, which apps are "
+    "not given; make it public, copy its tracks to one of yours, or paste or upload them."
 )
 _LISTENER = (
     "Spotify does not let this listener do that through this app; an app in development mode is "

@@ -9,6 +9,10 @@ from datetime import datetime
 
 from core.errors import SegueError
 
+CLIENT_ID, CLIENT_SECRET = "SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET"
+"""Variables of the environment that hold an app's credentials."""
+_DASHBOARD = "https://developer.spotify.com/dashboard"
+
 
 class SpotifyError(SegueError):
     """Anything that Spotify, or a service beside it, did not do.
@@ -23,15 +27,34 @@ class SpotifyError(SegueError):
 
 
 class NoCredentialsError(SpotifyError):
-    """No credentials are configured, or they are not accepted."""
+    """Credentials of an app are not configured.
 
-    def __init__(
-        self,
-        sentence: str = "Spotify cannot be asked without credentials; set SPOTIFY_CLIENT_ID and "
-        "SPOTIFY_CLIENT_SECRET to those of an app from https://developer.spotify.com/dashboard "
-        "and start Segue again.",
-    ) -> None:
-        super().__init__(sentence)
+    Parameters
+    ----------
+    *missing : str
+        Variables of the environment that would have to be set.
+    doing : str
+        What they are needed for.
+    instead : str
+        What would do as well; empty for nothing.
+    """
+
+    def __init__(self, *missing: str, doing: str = "Asking Spotify", instead: str = "") -> None:
+        them = "it" if len(missing) == 1 else "them"
+        super().__init__(
+            f"{doing} needs the credentials of an app: set {' and '.join(missing)} as {_DASHBOARD} "
+            f"shows {them} and start Segue again{f', or {instead}' if instead else ''}."
+        )
+
+
+class WrongCredentialsError(SpotifyError):
+    """Credentials of an app that are not accepted."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"Spotify does not accept {CLIENT_ID} and {CLIENT_SECRET}; copy both again from "
+            f"{_DASHBOARD} and start Segue again."
+        )
 
 
 class ExpiredError(SpotifyError):

@@ -69,6 +69,11 @@ class Health:
             self._failures = 0
             self._trying = False
 
+    def refusal(self) -> SpotifyError | None:
+        """Why nothing may be sent now, with `until`; None where something may."""
+        with self._lock:
+            return self._refusal()
+
     @contextmanager
     def asking(self) -> Iterator[None]:
         """Around one request: learns from the error that the block raises, or from none.
@@ -99,16 +104,20 @@ class Health:
     def _enter(self) -> bool:
         """Whether this request is the trial; raises if it may not be sent."""
         with self._lock:
-            now = self._clock()
-            if now < self._limited_until:
-                raise RateLimitedError(self._service, self._limited_until)
-            if self._failures < FAILURES:
-                return False
-            if now < self._open_until or self._trying:
-                why = f"{self._failures} requests in a row were not answered"
-                raise OfflineError(self._service, why, max(now, self._open_until))
-            self._trying = True
-            return True
+            if refusal := self._refusal():
+                raise refusal
+            is_trial = self._failures >= FAILURES
+            self._trying = self._trying or is_trial
+            return is_trial
+
+    def _refusal(self) -> SpotifyError | None:
+        now = self._clock()
+        if now < self._limited_until:
+            return RateLimitedError(self._service, self._limited_until)
+        if self._failures >= FAILURES and (now < self._open_until or self._trying):
+            why = f"{self._failures} requests in a row were not answered"
+            return OfflineError(self._service, why, max(now, self._open_until))
+        return None
 
     def _leave(self, trial: bool, answered: bool | None, limited_until: float) -> None:
         """Learn from a request; `answered` is None where it was broken off here."""

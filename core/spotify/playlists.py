@@ -10,7 +10,7 @@ from core.dataset.sources.lists import ListedPlaylist, ListedTrack
 from core.errors import SegueError
 from core.progress import SILENT, Progress
 from core.spotify.client import Client, Page
-from core.spotify.errors import BrokenAnswerError, NotFoundError
+from core.spotify.errors import BrokenAnswerError
 from core.spotify.objects import Track, read_track, text
 
 REPEAT = "repeat"
@@ -135,15 +135,7 @@ class Reading:
                 return self.client.artist(key)
             case "track":
                 return self.client.track(key)
-        try:
-            return self.client.playlist(key)
-        except NotFoundError:
-            # https://developer.spotify.com/blog/2024-11-27-changes-to-the-web-api
-            raise NotFoundError(
-                f"Spotify gives no playlist {key}: it is private, deleted, or one of Spotify's "
-                "own, which apps are not given; make it public, copy its tracks to one of yours, "
-                "or paste or upload them."
-            ) from None
+        return self.client.playlist(key)
 
     def _page(self, linked: dict[str, Any]) -> Page:
         key = self.link.id

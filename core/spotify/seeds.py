@@ -139,9 +139,9 @@ class SeedFinder:
         client = _client()
         if client is None:
             raise NoCredentialsError(
-                f"This link is to {SAID[link.kind]}, which only Spotify can tell the tracks of; "
-                "set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET to those of an app from "
-                "https://developer.spotify.com/dashboard, or name its tracks one by one."
+                *Settings.from_environment().missing,
+                doing=f"Reading {SAID[link.kind]} from Spotify",
+                instead="name its tracks one by one",
             )
         reading = Reading(client, link)
         report = self._matcher.match(reading.finish(self._progress).tracks)

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from core.errors import SegueError
 from core.spotify.client import Client, Settings
 from core.spotify.errors import (
+    CLIENT_ID,
     BrokenAnswerError,
     ExpiredError,
     NoCredentialsError,
@@ -204,6 +205,13 @@ _waiting: dict[str, Pending] = {}
 _lock = threading.Lock()
 
 
+def cannot_begin(settings: Settings) -> NoCredentialsError | None:
+    """What a sign-in lacks: of an app's credentials it takes the id alone; None for nothing."""
+    if settings.client_id:
+        return None
+    return NoCredentialsError(CLIENT_ID, doing="Signing in with Spotify")
+
+
 def begin(settings: Settings, redirect_uri: str, browser: str, life_s: float = LIFE_S) -> Pending:
     """Begin a sign-in.
 
@@ -225,8 +233,8 @@ def begin(settings: Settings, redirect_uri: str, browser: str, life_s: float = L
     SegueError
         If nothing tells the browser from others.
     """
-    if not settings.client_id:
-        raise NoCredentialsError
+    if problem := cannot_begin(settings):
+        raise problem
     if not browser:
         raise SegueError(
             "Your browser keeps no cookie of this page, which a sign-in needs; allow it, open "

@@ -201,8 +201,13 @@ SENTENCES = [
     (401, {}, ExpiredError, "does not accept the app's own access"),
     (403, {}, ForbiddenError, "only to its owner and its collaborators; sign in as one of them"),
     ("html", {"status": 403}, ForbiddenError, "only to its owner and its collaborators"),
-    (404, {}, NotFoundError, "knows no playlist [0-9A-Za-z]{22}, or it is private; check the link"),
-    ("html", {"status": 404}, NotFoundError, "or it is private"),
+    (
+        404,
+        {},
+        NotFoundError,
+        "gives no playlist [0-9A-Za-z]{22}: it is private, deleted",
+    ),
+    ("html", {"status": 404}, NotFoundError, "it is private, deleted, or one of Spotify's own"),
     (400, {}, RefusedError, "refuses the request as it stands (400)"),
     (429, {"retry_after": 7}, RateLimitedError, r"no more requests from this app until [\d:]{8} "),
     (500, {}, OfflineError, "gives no answer (server error 500); try again in a minute"),
@@ -217,7 +222,7 @@ SENTENCES = [
     ("instead", {"body": b"[" * 100_000}, BrokenAnswerError, "no JSON object"),
     ("instead", {"body": {"error": "invalid_grant"}, "status": 400}, RefusedError, "invalid_grant"),
     ("instead", {"body": {"error": "my secret"}, "status": 418}, RefusedError, "it stands (418)"),
-    ("instead", {"body": {"error": None}, "status": 404}, NotFoundError, "or it is private"),
+    ("instead", {"body": {"error": None}, "status": 404}, NotFoundError, "it is private, del"),
     ("instead", {"body": b"", "status": 403}, ForbiddenError, "only to its owner"),
 ]
 
@@ -236,10 +241,30 @@ def test_each_failure_is_one_sentence(fake, settings, kind, details, error, word
 
 
 def test_without_credentials_the_sentence_says_what_is_needed(fake, settings):
-    for lacking in ({"client_id": None}, {"client_secret": None}):
-        with pytest.raises(NoCredentialsError, match="SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET"):
+    both = "set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET as https"
+    for lacking, sentence in (
+        ({"client_id": None, "client_secret": None}, both),
+        ({"client_id": None}, "set SPOTIFY_CLIENT_ID as https"),
+        ({"client_secret": None}, "set SPOTIFY_CLIENT_SECRET as https"),
+    ):
+        with pytest.raises(NoCredentialsError, match=f"Asking Spotify needs .*{sentence}"):
             Client(replace(settings, **lacking))
     assert fake.requests == []
+
+
+def test_however_a_playlist_is_asked_for_the_sentence_is_the_same_where_there_is_none(client):
+    calls = [
+        client.playlist,
+        client.playlist_items,
+        lambda one: client.add_items(one, [f"spotify:track:{NOWHERE}"], 0),
+    ]
+    said = set()
+    for call in calls:
+        with pytest.raises(NotFoundError) as caught:
+            call(NOWHERE)
+        said.add(str(caught.value))
+    (sentence,) = said
+    assert sentence.startswith(f"Spotify gives no playlist {NOWHERE}: it is private, deleted, or")
 
 
 def test_where_nobody_listens_spotify_is_offline(settings):

@@ -10,11 +10,11 @@ from core.spotify.client import Client
 from core.spotify.errors import (
     BrokenAnswerError,
     ExpiredError,
-    NoCredentialsError,
     NotFoundError,
     OfflineError,
     RateLimitedError,
     SpotifyError,
+    WrongCredentialsError,
 )
 from core.spotify.health import FAILURES, PAGE, health_of
 from tests.spotify.clients import NOWHERE, WAITING, asked, patience_for
@@ -206,7 +206,7 @@ def test_a_listener_s_token_that_cannot_be_renewed_has_expired(fake, settings):
 
 def test_wrong_credentials_are_told_from_missing_ones(fake, settings):
     wrong = replace(settings, client_secret="wrong-secret")
-    with pytest.raises(NoCredentialsError, match="does not accept SPOTIFY_CLIENT_ID"):
+    with pytest.raises(WrongCredentialsError, match="does not accept SPOTIFY_CLIENT_ID"):
         Client(wrong, patience=QUICK).track(NOWHERE)
     assert asked(fake) == []
 
@@ -223,8 +223,8 @@ def test_wrong_credentials_are_told_from_missing_ones(fake, settings):
         ("null", {"fields": ["access_token"]}, BrokenAnswerError),
         ("null", {"fields": ["expires_in"]}, BrokenAnswerError),
         (429, {"retry_after": 60}, RateLimitedError),
-        (400, {}, NoCredentialsError),
-        (404, {}, NoCredentialsError),
+        (400, {}, WrongCredentialsError),
+        (404, {}, WrongCredentialsError),
     ],
 )
 def test_what_goes_wrong_with_the_token_is_said_and_forgotten(fake, settings, kind, details, error):

@@ -12,6 +12,7 @@ from core.spotify.errors import ForbiddenError, NoCredentialsError, NotFoundErro
 from core.spotify.seeds import ARTISTS_TRACKS
 
 TRACKS = 60
+BOTH = "SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET"
 
 
 def track_id(number):
@@ -183,7 +184,7 @@ def test_a_track_without_credentials_is_not_found(workspace, nobody):
 
 @pytest.mark.parametrize("kind", ["playlist", "album", "artist"])
 def test_anything_else_without_credentials_says_what_is_needed(workspace, nobody, kind):
-    with pytest.raises(NoCredentialsError, match=f"link is to an? {kind}.*set SPOTIFY_CLIENT_ID"):
+    with pytest.raises(NoCredentialsError, match=f"Reading an? {kind} .*set {BOTH} .*one by one"):
         continued(workspace, f"spotify:{kind}:{'x' * 22}")
 
 

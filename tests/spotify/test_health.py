@@ -107,6 +107,22 @@ def test_nothing_is_sent_while_a_rate_limit_holds_and_a_shorter_one_does_not_end
     succeed(health)
 
 
+def test_why_nothing_may_be_sent_is_known_without_trying(health, clock):
+    assert health.refusal() is None
+    with pytest.raises(RateLimitedError), health.asking():
+        raise RateLimitedError("Spotify", NOW + 60)
+    assert health.refusal().until == NOW + 60
+    clock.now += 60
+    assert health.refusal() is None
+    fail(health, FAILURES)
+    assert health.refusal().until == clock.now + PAUSE_S
+    clock.now += PAUSE_S
+    assert health.refusal() is None
+    with health.asking():  # the trial, which looking has not used up
+        assert isinstance(health.refusal(), OfflineError)
+    assert health.refusal() is None
+
+
 def test_of_many_threads_only_one_is_the_trial(health, clock):
     fail(health, FAILURES)
     clock.now += PAUSE_S

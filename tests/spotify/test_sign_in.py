@@ -335,8 +335,9 @@ def test_nothing_secret_is_logged_shown_or_raised(fake, settings, caplog):
 
 
 def test_an_app_without_an_id_is_told_what_it_needs():
-    with pytest.raises(NoCredentialsError):
+    with pytest.raises(NoCredentialsError, match=r"Signing in .*SPOTIFY_CLIENT_ID as") as caught:
         begin(Settings(), REDIRECT, BROWSER)
+    assert "SECRET" not in str(caught.value)
 
 
 def test_a_browser_without_cookies_is_told_so(settings):

@@ -136,7 +136,7 @@ class Spotify(FeatureSource):
     @classmethod
     def needed(cls, settings: Settings) -> str | None:
         """An app's credentials."""
-        return None if settings.has_app else str(NoCredentialsError())
+        return None if settings.has_app else str(NoCredentialsError(*settings.missing))
 
     def audio_features(self, ids: Sequence[str]) -> Mapping[str, Answer]:
         """See `FeatureSource.audio_features`; closed to apps in development mode."""

@@ -70,7 +70,7 @@ def test_a_damaged_frontier_is_one_sentence(ended):
 
 def test_without_credentials_it_is_one_sentence(workspace, world, fake, monkeypatch):
     monkeypatch.delenv("SPOTIFY_CLIENT_SECRET")
-    sentence = "set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET"
+    sentence = "set SPOTIFY_CLIENT_SECRET as https"
     with pytest.raises(SegueError, match=sentence) as refused:
         go(workspace, world)
     assert KEPT not in str(refused.value)
