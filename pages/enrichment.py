@@ -184,15 +184,19 @@ def _start_form(version: Version, source: str, planned: Plan) -> None:
 
 
 def _cost(planned: Plan, most: int, name: str) -> str:
-    """What is left to ask, and what is not asked."""
-    left = planned.left(most)
-    said = [f"{counted(left, 'track')} to ask for, {planned.at_once} a request."]
+    """What becomes of so many tracks, in counts that add up, and of those beside them."""
+    known, left = planned.known(most), planned.left(most)
+    shares = {
+        f"to ask for, {planned.at_once} a request" if planned.at_once else "refused": left,
+        "asked for before": most - known - left,
+        "known already": known,
+    }
+    counts = "; ".join(f"{count:,} {what}" for what, count in shares.items() if count)
+    said = [f"Of {counted(most, 'track')}: {counts}."]
     if not left:
-        said = ["All of them were asked for before; what was answered is joined."]
+        said.append("What was answered is joined, where it is not yet.")
     if planned.without_id:
-        said.append(
-            f"{counted(planned.without_id, 'track')} without a Spotify id stay as they are."
-        )
+        said.append(f"Without a Spotify id, and left as they are: {planned.without_id:,}.")
     if planned.refused:
         said.append(f"{plain(name)} refuses this app: {plain(', '.join(planned.refused))}.")
     return " ".join(said)

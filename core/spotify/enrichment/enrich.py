@@ -52,6 +52,8 @@ class Enrichment:
         What was enriched, from where, and what may be done with that.
     tracks : int
         The most popular tracks with a Spotify id, which the run was about.
+    beyond : int
+        Less popular tracks with one, which it was not about.
     without_id : int
         Tracks without one, which cannot be asked for.
     asked : tuple of Asked
@@ -65,6 +67,7 @@ class Enrichment:
     source: str
     licence: str
     tracks: int
+    beyond: int
     without_id: int
     asked: tuple[Asked, ...]
     refused: tuple[str, ...]
@@ -72,17 +75,18 @@ class Enrichment:
     after: Coverage
 
     def sentences(self) -> list[str]:
-        """What was asked, and what was not."""
+        """What was asked, and what was not; the counts of each sentence add up."""
+        total = self.tracks + self.beyond + self.without_id
+        left_alone = {
+            "with a Spotify id that are less popular": self.beyond,
+            "without a Spotify id": self.without_id,
+        }
+        counts = " and ".join(f"{count:,} {which}" for which, count in left_alone.items() if count)
         said = [
-            f"{self.dataset}: the {self.tracks:,} most popular tracks with a Spotify id; without "
-            f"one, and left as they are: {self.without_id:,}."
+            f"{self.dataset}: {self.tracks:,} of {total:,} tracks are looked at"
+            f"{f'; left as they are: {counts}' if counts else ''}."
         ]
-        for each in self.asked:
-            left = f"; refused, and not asked: {each.left:,}" if each.left else ""
-            said.append(
-                f"{self.source}, {each.about}: {each.answered_before:,} answered before, "
-                f"{each.answered_now:,} now, of which {each.found:,} are known{left}."
-            )
+        said += [each.sentence(self.source) for each in self.asked]
         if self.refused:
             said.append(
                 f"{self.source} refuses this app: {', '.join(self.refused)}. That is remembered; "
@@ -170,6 +174,7 @@ def enrich(
         service.origin.source,
         service.origin.licence,
         tracks=len(rows[:most]),
+        beyond=len(rows) - len(rows[:most]),
         without_id=dataset.n_tracks - len(rows),
         asked=tuple(asked),
         refused=refusals,
@@ -186,22 +191,28 @@ class Plan:
     ----------
     tracks, without_id : int
         With a Spotify id, and without.
-    unanswered : int array
-        Of the tracks with an id, by falling popularity, the places of those to be asked about.
+    lacking, unanswered : int array
+        Of the tracks with an id, by falling popularity, the places of those that lack something,
+        and of those among them that were never asked about.
     at_once : int
-        Tracks of one request.
+        Tracks of one request; 0 where the source refuses this app all.
     refused : tuple of str
         What the source does not answer this app, and is not asked any more.
     """
 
     tracks: int
     without_id: int
+    lacking: np.ndarray
     unanswered: np.ndarray
     at_once: int
     refused: tuple[str, ...]
 
+    def known(self, most: int) -> int:
+        """How many of the `most` most popular tracks lack nothing."""
+        return min(most, self.tracks) - int(np.searchsorted(self.lacking, most))
+
     def left(self, most: int) -> int:
-        """How many of the `most` most popular tracks are to be asked about."""
+        """How many of the `most` most popular tracks were never asked about and lack something."""
         return int(np.searchsorted(self.unanswered, most))
 
 
@@ -227,8 +238,9 @@ def plan(workspace: Workspace, name: str, source: str, settings: Settings) -> Pl
     return Plan(
         tracks=len(rows),
         without_id=dataset.n_tracks - len(rows),
-        unanswered=lacking[left] if ways else lacking[:0],
-        at_once=ways[0].most_ids if ways else 1,
+        lacking=lacking,
+        unanswered=lacking[left],
+        at_once=ways[0].most_ids if ways else 0,
         refused=refusals,
     )
 
@@ -256,15 +268,18 @@ def _ask(
     progress: Progress,
 ) -> Iterator[Asked]:
     """Ask about tracks, one question after the other: artists are found by the tracks' answers."""
-    end = 0.0
+    start = 0.0
     if questions.tracks and questions.artists:
         ids = track_ids(dataset, rows[_lacking(dataset, _ASKED_FACTS)[rows]])
-        yield ask(questions.tracks, ids, notebook, app, progress.within(0.0, 0.5, ""))
-        ids = _lacking_artists(dataset, artist_ids(dataset, rows, notebook, questions.tracks))
-        yield ask(questions.artists, ids, notebook, app, progress.within(0.5, 0.7, ""))
-        end = 0.7
+        step = progress.within(0.0, 0.5, "")
+        yield ask(questions.tracks, ids, len(rows), notebook, app, step)
+        artists = artist_ids(dataset, rows, notebook, questions.tracks)
+        ids, step = _lacking_artists(dataset, artists), progress.within(0.5, 0.7, "")
+        yield ask(questions.artists, ids, len({*artists.values()}), notebook, app, step)
+        start = 0.7
     ids = track_ids(dataset, rows[_lacking(dataset, AUDIO_FEATURES)[rows]])
-    yield ask(questions.audio_features, ids, notebook, app, progress.within(end, 0.9, ""))
+    step = progress.within(start, 0.9, "")
+    yield ask(questions.audio_features, ids, len(rows), notebook, app, step)
 
 
 def _lacking(dataset: Dataset, fields: Sequence[str]) -> np.ndarray:

@@ -73,11 +73,13 @@ class Questions:
 
 @dataclass(frozen=True)
 class Asked:
-    """What became of a question.
+    """What became of a question: every id it is about is counted once.
 
     Attributes
     ----------
     about : str
+    known : int
+        Ids that were not asked about, since the dataset lacks nothing of theirs.
     answered_before, answered_now : int
         Ids answered in earlier runs, and in this one.
     found : int
@@ -87,10 +89,31 @@ class Asked:
     """
 
     about: str
+    known: int
     answered_before: int
     answered_now: int
     found: int
     left: int
+
+    @property
+    def total(self) -> int:
+        """Ids that the question is about."""
+        return self.known + self.answered_before + self.answered_now + self.left
+
+    def sentence(self, source: str) -> str:
+        """What became of it, in counts that add up to the total."""
+        if not self.total:
+            return f"{source}, {self.about}: there is no id to ask for."
+        unknown = self.answered_now - self.found
+        parts = {
+            "known already": self.known,
+            "answered in earlier runs": self.answered_before,
+            f"answered now ({self.found:,} found, {unknown:,} unknown there)": self.answered_now,
+            "refused": self.left,
+        }
+        counts = ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
+        ids = f"{self.total:,} id{'' if self.total == 1 else 's'}"
+        return f"{source}, {self.about}: of {ids}, {counts}."
 
 
 def questions_of(source: FeatureSource) -> Questions:
@@ -133,7 +156,12 @@ def _meant(id: str, raw: Any) -> Any:  # noqa: A002
 
 
 def ask(
-    question: Question, ids: Sequence[str], notebook: Notebook, app: str, progress: Progress
+    question: Question,
+    ids: Sequence[str],
+    total: int,
+    notebook: Notebook,
+    app: str,
+    progress: Progress,
 ) -> Asked:
     """Ask what was never answered, and keep each answer as it comes.
 
@@ -144,6 +172,8 @@ def ask(
     question : Question
     ids : sequence of str
         Distinct, the most wanted first.
+    total : int
+        Of these and of the ids that the dataset lacks nothing of.
     notebook : Notebook
     app : str
         Whom the source answers.
@@ -170,7 +200,7 @@ def ask(
         notebook.keep(question.name, {each: answers.get(each, {}) for each in part})
         at += len(part)
         found += sum(bool(answers.get(each)) for each in part)
-    return Asked(question.about, before, at, found, len(todo) - at)
+    return Asked(question.about, total - len(ids), before, at, found, len(todo) - at)
 
 
 def refused(questions: Iterable[Question], notebook: Notebook, app: str) -> tuple[str, ...]:

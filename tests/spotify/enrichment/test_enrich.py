@@ -10,6 +10,7 @@ from core.__main__ import app
 from core.dataset.audio_features import join_features
 from core.dataset.dataset import Dataset
 from core.dataset.joins import Origin, provenance
+from core.dataset.schema import AUDIO_FEATURES
 from core.dataset.search import SearchIndex
 from core.errors import SegueError
 from core.spotify.enrichment import features
@@ -299,10 +300,12 @@ def test_the_plan_says_what_is_left(fake, settings, workspace):
     first = plan(workspace, "tiny", "spotify", settings)
     assert (first.tracks, first.without_id, first.at_once) == (46, 1, 50)
     assert (first.left(10), first.left(1_000)) == (10, 46)
+    assert first.known(1_000) == 0
     assert not fake.requests
     run(workspace, "spotify", most=10)
     then = plan(workspace, "tiny", "spotify", settings)
     assert (then.left(10), then.left(25), then.at_once) == (0, 15, 1)
+    assert (then.known(25), plan(workspace, "tiny", "reccobeats", settings).left(25)) == (0, 25)
     assert then.refused == ("tracks by the batch", "artists by the batch", "audio features")
 
 
@@ -316,13 +319,30 @@ def test_the_command_line_reports_coverage(fake, settings, workspace):
     assert report["before"]["tracks"]["energy"] == 0
     assert report["after"]["tracks"]["energy"] == pytest.approx(10 / 47)
     said = command(workspace, "--source", "spotify", "--most", "5").stdout
-    assert (
-        "the 5 most popular tracks with a Spotify id; without one, and left as they are: 1." in said
-    )
-    assert "Spotify, tracks: 0 answered before, 5 now, of which 5 are known." in said
+    assert "Spotify, tracks: of 5 ids, 5 answered now (5 found, 0 unknown there)." in said
+    assert "Spotify, audio features: of 5 ids, 5 refused." in said
     assert "Spotify refuses this app: tracks by the batch, artists by the batch" in said
     assert "tracks: album             0.0%    10.6%" in said
     assert "must not be used to train models" in said
+
+
+def test_the_counts_of_each_sentence_add_up(fake, settings, workspace, tmp_path):
+    whole = dict.fromkeys(AUDIO_FEATURES, 1) | {"tempo": 120, "uri": column(workspace, "uri")[1]}
+    rows = [",".join(map(str, row)) for row in (whole, whole.values())]
+    (tmp_path / "mine.csv").write_text("\n".join(rows))
+    join_features(Dataset(workspace.folder / "tiny"), tmp_path / "mine.csv")
+    assert plan(workspace, "tiny", "reccobeats", settings).known(10) == 1
+    assert run(workspace, most=10).sentences() == [
+        "tiny: 10 of 47 tracks are looked at; left as they are: 36 with a Spotify id that are less "
+        "popular and 1 without a Spotify id.",
+        "ReccoBeats, audio features: of 10 ids, 1 known already, 9 answered now (5 found, 4 "
+        "unknown there).",
+    ]
+    assert run(workspace).sentences() == [
+        "tiny: 46 of 47 tracks are looked at; left as they are: 1 without a Spotify id.",
+        "ReccoBeats, audio features: of 46 ids, 1 known already, 9 answered in earlier runs, 36 "
+        "answered now (24 found, 12 unknown there).",
+    ]
 
 
 def test_without_credentials_the_command_line_says_what_is_needed(settings, workspace, monkeypatch):
