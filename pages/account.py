@@ -3,12 +3,15 @@
 A listener and their tokens are in the session and nowhere else; closing the tab forgets them.
 """
 
+import time
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from core.errors import SegueError
-from core.spotify.client import Client, Settings
+from core.spotify.client import Client, Settings, refusal
+from core.spotify.errors import NoCredentialsError
 from core.spotify.sign_in import (
     LIFE_S,
     Listener,
@@ -16,6 +19,7 @@ from core.spotify.sign_in import (
     Pending,
     begin,
     callback_address,
+    cannot_begin,
 )
 from pages import session
 from pages.callback import COOKIE
@@ -25,6 +29,7 @@ _LISTENER, _PENDING, _PROBLEM = "spotify_listener", "spotify_pending", "spotify_
 _WAITING = "spotify_waiting"
 _EVERY_S = 1.0
 _RENEWED_S = LIFE_S / 2
+_AGAIN = ":material/play_arrow:"
 
 
 def client() -> Client | None:
@@ -48,13 +53,10 @@ def listener() -> Listener | None:
 
 
 def needed() -> str:
-    """One sentence: what is missing to read links, or to sign in."""
-    if Settings.from_environment().client_id:
-        return "To read links from Spotify, sign in with Spotify, or set SPOTIFY_CLIENT_SECRET too."
-    return (
-        "To let Segue ask Spotify, create an app at https://developer.spotify.com/dashboard, set "
-        "SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET to its credentials, and start Segue again."
-    )
+    """One sentence on what is missing where nobody may ask Spotify; see `client`."""
+    settings = Settings.from_environment()
+    instead = "sign in with Spotify" if settings.client_id else "set the id alone and sign in"
+    return str(NoCredentialsError(*settings.missing, instead=instead))
 
 
 def sign_in(key: str) -> None:
@@ -70,8 +72,8 @@ def sign_in(key: str) -> None:
             _signed_in(found, key)
             return
         settings = Settings.from_environment()
-        if not settings.client_id:
-            st.info(plain(needed()), icon=":material/key:")
+        if problem := cannot_begin(settings):
+            st.info(plain(problem), icon=":material/key:")
             return
         try:
             redirect = callback_address(settings, _app())
@@ -80,6 +82,50 @@ def sign_in(key: str) -> None:
             return
         live = _EVERY_S if st.session_state.get(_WAITING) else _RENEWED_S
         st.fragment(_signed_out, run_every=live)(settings, redirect, key)
+
+
+def again_button(
+    label: str,
+    key: str,
+    problem: SegueError | None,
+    on_click: Callable[..., None],
+    args: tuple[object, ...],
+    *,
+    primary: bool = False,
+) -> None:
+    """A button to ask Spotify once more, off until it may be asked.
+
+    Parameters
+    ----------
+    label, key : str
+    problem : SegueError or None
+        Why it was not done before, which the page says.
+    on_click : callable
+        Called with `args`.
+    primary : bool
+    """
+    if held := refusal(Settings.from_environment()):
+        left = (held.until or 0.0) - time.time()
+        st.fragment(_held_back, run_every=max(left, _EVERY_S))(label, key, problem)
+        return
+    st.button(
+        label,
+        key=key,
+        type="primary" if primary else "secondary",
+        icon=_AGAIN,
+        on_click=on_click,
+        args=args,
+    )
+
+
+def _held_back(label: str, key: str, problem: SegueError | None) -> None:
+    """The button, off, and why; then the page without this clock."""
+    held = refusal(Settings.from_environment())
+    if held is None:
+        st.rerun()
+    st.button(label, key=f"{key}_off", icon=_AGAIN, disabled=True, help=plain(held))
+    if str(held) != str(problem):
+        st.caption(plain(held))
 
 
 def sign_out() -> None:

@@ -29,6 +29,8 @@ _FOR_OTHERS = (ExpiredError, ForbiddenError, NotFoundError)
 """What another listener, or the same once more, might be allowed."""
 ADDING = "adding"
 """Of the session: what dialog is open."""
+LIST = "list"
+"""The one in which a list is pasted or uploaded."""
 
 
 # --- what the open dataset knows of a link ---
@@ -68,11 +70,7 @@ def listed(link: Link) -> ListedPlaylist | None:
     client = account.client()
     if client is not None:
         read(client, link)
-    st.caption(
-        f"This link is to {SAID[link.kind]}. Paste or upload its tracks instead, or let Segue ask "
-        "Spotify:"
-    )
-    account.sign_in("list_link")
+    _needed("list_link", link)
     return None
 
 
@@ -95,17 +93,13 @@ def track(link: Link, key: str) -> list[int]:
         return found
     client = account.client()
     if client is None:
-        _needed(key, "No track here has this id.")
+        _needed(key, link)
         return []
     named = _named(client, link, f"{key}_asked")
     if isinstance(named, SegueError):
         st.warning(plain(named), icon=":material/error:")
-        st.button(
-            "Try again",
-            key=f"{key}_again",
-            icon=":material/play_arrow:",
-            on_click=st.session_state.pop,
-            args=(f"{key}_asked", None),
+        account.again_button(
+            "Try again", f"{key}_again", named, st.session_state.pop, (f"{key}_asked", None)
         )
         return []
     found = session.matcher(session.version()).match([named]).tracks.tolist()
@@ -153,7 +147,7 @@ def seeds(link: Link, key: str) -> list[int]:
         return found
     client = account.client()
     if client is None:
-        _needed(key, f"This link is to {SAID[link.kind]}.", "Paste or upload its tracks instead.")
+        _needed(key, link)
         return []
     st.button(
         f"Read this {link.kind} from Spotify",
@@ -166,9 +160,14 @@ def seeds(link: Link, key: str) -> list[int]:
     return []
 
 
-def _needed(key: str, why: str, instead: str = "") -> None:
-    """What it would need to ask Spotify, and a sign-in where that is enough."""
-    st.caption(f"{why} {instead} {account.needed()}")
+def _needed(key: str, link: Link) -> None:
+    """What it would need to ask Spotify about a link, and a sign-in where that is enough."""
+    why = (
+        "No track here has this id."
+        if link.kind == "track"
+        else f"This link is to {SAID[link.kind]}. Paste or upload its tracks instead."
+    )
+    st.caption(f"{why} {plain(account.needed())}")
     if Settings.from_environment().client_id:
         account.sign_in(key)
 
@@ -219,6 +218,16 @@ def show() -> None:
     opened = st.session_state.get(ADDING)
     if isinstance(opened, _Open):
         _dialog(opened)
+
+
+def list_button(label: str, key: str) -> None:
+    """Offer the dialog in which a list is pasted or uploaded, in place of one that is open."""
+    st.button(label, key=key, icon=":material/content_paste:", on_click=_open_list)
+
+
+def _open_list() -> None:
+    st.session_state[ADDING] = LIST
+    st.rerun()  # the whole page, also from within a dialog
 
 
 def close() -> None:
@@ -295,7 +304,8 @@ def _result(opened: _Open) -> None:
         listed = reading.listed()
         if reading.skipped:
             st.caption(f"Left out of {reading.read:,} items: {plain(reading.said_skipped)}.")
-        match_report.offer(replace(listed, problems=[]), "Item", close_added)
+        if not match_report.offer(replace(listed, problems=[]), "Item", close_added):
+            list_button("Paste or upload a list instead", "list_instead")
 
 
 def _unfinished(opened: _Open) -> None:
@@ -304,12 +314,8 @@ def _unfinished(opened: _Open) -> None:
     if trouble:
         st.warning(plain(trouble), icon=":material/error:")
     if reading.tracks:
-        st.caption(f"{_share(reading)[1]}; what was read can be added as it is.")
+        st.caption(f"{_share(reading)[1]}.")
     if isinstance(trouble, _FOR_OTHERS):
         account.sign_in("link_in")
-    st.button(
-        "Go on" if reading.tracks else "Try again",
-        icon=":material/play_arrow:",
-        on_click=_go_on,
-        args=(opened,),
-    )
+    label = "Go on" if reading.tracks else "Try again"
+    account.again_button(label, "link_in_again", trouble, _go_on, (opened,))

@@ -17,7 +17,7 @@ MOST_KINDS = 5
 """Kinds of what was skipped that are told apart."""
 
 
-def offer(listed: ListedPlaylist, unit: str, then: Callable[[], None]) -> None:
+def offer(listed: ListedPlaylist, unit: str, then: Callable[[], None]) -> bool:
     """Match a list with the open dataset, say how it went, and offer to add what was found.
 
     Parameters
@@ -28,6 +28,11 @@ def offer(listed: ListedPlaylist, unit: str, then: Callable[[], None]) -> None:
         What `ListedTrack.line` counts.
     then : callable
         Called once the tracks are added; runs the whole page again.
+
+    Returns
+    -------
+    bool
+        Whether there is anything to add; why there is not, it says.
     """
     report = session.matcher(session.version()).match(listed.tracks)
     st.metric("Found", f"{len(report.rows) - report.missing:,} of {len(report.rows):,}")
@@ -46,13 +51,27 @@ def offer(listed: ListedPlaylist, unit: str, then: Callable[[], None]) -> None:
             f"{f'the first {room} are' if room else 'none is'} added.",
             icon=":material/content_cut:",
         )
+    elif not found:
+        st.info(plain(_why_nothing(report)), icon=":material/playlist_remove:")
+    if not found[:room]:
+        return False
     st.button(
         f"Add {counted(len(found[:room]), 'track')}",
         key="add_found",
         type="primary",
-        disabled=not found[:room],
         on_click=_take,
         args=(found[:room], listed.title or "", then),
+    )
+    return True
+
+
+def _why_nothing(report: MatchReport) -> str:
+    """Why no track of a list can be added, and what else there is."""
+    if len(report.tracks):
+        return "All that was found is in your playlist already, so there is nothing to add."
+    return (
+        f"None of it is in “{session.request_now().dataset}”, so there is nothing to add: paste or "
+        "upload another list, or open another dataset."
     )
 
 

@@ -23,7 +23,7 @@ from pages.widgets import (
 
 ROW_PX = 35
 ROWS = 12  # in sight; more scroll
-SEARCH, LIST = "seed_search", "list"
+SEARCH = "seed_search"
 HEARD, MUTED = ":material/volume_up:", ":material/volume_off:"
 
 
@@ -32,13 +32,13 @@ def column() -> None:
     st.subheader("Your playlist", anchor=False)
     _title()
     _search()
-    st.button("Paste or upload a list", icon=":material/content_paste:", on_click=_open_list)
+    link_in.list_button("Paste or upload a list", "list_open")
     playlist = session.playlist()
     if playlist.uris:
         _tracks(playlist)
     if playlist.missing:
         _missing(playlist.missing)
-    if st.session_state.get(link_in.ADDING) == LIST:
+    if st.session_state.get(link_in.ADDING) == link_in.LIST:
         _add_list()
     link_in.show()
 
@@ -142,10 +142,6 @@ def _missing(uris: Sequence[str]) -> None:
 
 
 # --- a pasted or uploaded list ---
-
-
-def _open_list() -> None:
-    st.session_state[link_in.ADDING] = LIST
 
 
 @st.dialog("Add a list of tracks", width="medium", on_dismiss=link_in.close)

@@ -220,13 +220,8 @@ def _half_way(key: str, sending: _Sending) -> None:
         "is looked up first, so that no track comes twice."
     )
     with st.container(horizontal=True, gap="small"):
-        st.button(
-            "Go on",
-            key=f"{key}_go_on",
-            type="primary",
-            icon=":material/play_arrow:",
-            on_click=_go_on,
-            args=(sending,),
+        account.again_button(
+            "Go on", f"{key}_go_on", sending.problem, _go_on, (sending,), primary=True
         )
         st.button(
             "Give up",

@@ -12,6 +12,7 @@ from core import jobs
 from core.dataset.dataset import Dataset
 from core.retrieval import MODELS
 from core.training.train import train
+from core.workspace import Workspace
 from tests.conftest import made_once
 
 SHELL = Path(__file__).resolve().parents[2] / "pages" / "shell.py"
@@ -34,15 +35,20 @@ def trained(planted: Dataset, make_dataset, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def workspace(trained: Path, tmp_path: Path, monkeypatch) -> Iterator[Path]:
-    """A copy of it for one test, in use."""
-    own = tmp_path / "workspace"
-    shutil.copytree(trained, own)
-    monkeypatch.setenv("SEGUE_WORKSPACE", str(own))
+def empty(tmp_path: Path, monkeypatch) -> Iterator[Workspace]:
+    """A workspace without anything, not even the demo, in use for one test."""
+    monkeypatch.setenv("SEGUE_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setattr("core.workspace.DEMO", tmp_path / "demo")
-    yield own
+    monkeypatch.delenv("SEGUE_PUBLIC", raising=False)
+    yield Workspace(tmp_path / "workspace")
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def workspace(trained: Path, empty: Workspace) -> Path:
+    """A copy of that workspace for one test, in use."""
+    return shutil.copytree(trained, empty.folder)
 
 
 @pytest.fixture

@@ -19,11 +19,11 @@ def page() -> None:
         client = account.client()
         if client is None:
             st.text("nobody")
+            st.caption(account.needed())
         elif account.listener():
             st.text(client.me()["id"])
         else:
             st.text(client.search("a", "artist").total)
-        st.caption(account.needed())
         account.sign_in("here")
 
 
@@ -38,15 +38,20 @@ def at(monkeypatch) -> AppTest:
 def test_without_an_app_nobody_asks_and_the_page_says_what_is_needed(at):
     at.run()
     assert at.text[0].value == "nobody"
-    assert "SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET" in at.caption[0].value
-    assert len(at.info) == 1
+    (needed,) = at.caption
+    assert "set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET as https" in needed.value
+    assert needed.value.endswith("or set the id alone and sign in.")
+    (sign_in,) = at.info
+    assert r"set SPOTIFY\_CLIENT\_ID as https" in sign_in.value
+    assert "SECRET" not in sign_in.value
 
 
 def test_an_app_without_a_secret_asks_for_a_listener(at, settings, monkeypatch):
     monkeypatch.delenv("SPOTIFY_CLIENT_SECRET")
     at.run()
     assert at.text[0].value == "nobody"
-    assert "sign in with Spotify" in at.caption[0].value
+    assert "set SPOTIFY_CLIENT_SECRET as https" in at.caption[0].value
+    assert at.caption[0].value.endswith("or sign in with Spotify.")
 
 
 def test_an_app_asks_until_somebody_signs_in_and_again_once_they_sign_out(at, settings, fake):

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import jobs
@@ -15,7 +14,7 @@ from core.errors import SegueError
 from core.spotify.crawling.crawl import crawl, crawl_state
 from core.spotify.health import reset_health
 from core.workspace import Workspace
-from tests.pages.conftest import SHELL, link, press, texts
+from tests.pages.conftest import link, press, texts
 from tests.spotify.conftest import QUICK
 from tests.spotify.fake import Fake
 
@@ -23,14 +22,9 @@ PATIENCE_S = 60
 
 
 @pytest.fixture
-def space(tmp_path, settings, monkeypatch):
-    """An empty workspace besides "other", in use, led to the fake."""
-    monkeypatch.setenv("SEGUE_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setattr("core.workspace.DEMO", tmp_path / "demo")
-    monkeypatch.delenv("SEGUE_PUBLIC", raising=False)
-    yield Workspace(tmp_path / "workspace")
-    st.cache_data.clear()
-    st.cache_resource.clear()
+def workspace(settings, empty) -> Workspace:
+    """A workspace without a dataset, beside the fake."""
+    return empty
 
 
 @pytest.fixture
@@ -46,13 +40,10 @@ def start(fake) -> Link:
     return Link("playlist", first)
 
 
-def opened(**words) -> AppTest:
-    at = AppTest.from_file(str(SHELL), default_timeout=60)
-    at.query_params.update({"library.add": "crawl"} | words)
-    at.run()
-    at.switch_page("library.py").run()
-    assert not at.exception, at.exception
-    return at
+@pytest.fixture
+def opened(open_page) -> Callable[..., AppTest]:
+    """A function that opens the form, cold by its link."""
+    return lambda **words: open_page("library", **{"library.add": "crawl"} | words)
 
 
 def asked(at: AppTest, address: str, name: str) -> AppTest:
@@ -61,11 +52,11 @@ def asked(at: AppTest, address: str, name: str) -> AppTest:
     return press(at, "Crawl")
 
 
-def interrupted(space: Workspace, start: Link, fake: Fake) -> None:
+def interrupted(workspace: Workspace, start: Link, fake: Fake) -> None:
     """A crawl that has four answers when Spotify is gone."""
     fake.fault("drop", after=4, times=None)
     with pytest.raises(SegueError, match="What was answered is kept"):
-        crawl(space, "found", start, pause_s=0, patience=QUICK)
+        crawl(workspace, "found", start, pause_s=0, patience=QUICK)
     fake.heal()
     fake.clear()
     reset_health()
@@ -79,13 +70,13 @@ def until(holds: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def answers(space: Workspace) -> int:
+def answers(workspace: Workspace) -> int:
     """Requests of the crawl that were answered so far."""
-    state = crawl_state(space, "found")
+    state = crawl_state(workspace, "found")
     return state.requests if state else 0
 
 
-def test_the_form_starts_what_the_command_line_would(space, start, started):
+def test_the_form_starts_what_the_command_line_would(opened, start, started):
     at = opened()
     at.number_input(key="crawl_depth").set_value(1)
     asked(at, f"{start.address}?si=123", "found")
@@ -108,7 +99,7 @@ def test_the_form_starts_what_the_command_line_would(space, start, started):
     ],
 )
 def test_what_cannot_be_crawled_is_said_before_anything_is_asked(
-    space, fake, started, address, name, sentence
+    opened, fake, started, address, name, sentence
 ):
     at = asked(opened(), address, name)
     assert sentence in at.error[0].value.replace("\\", "")
@@ -116,19 +107,20 @@ def test_what_cannot_be_crawled_is_said_before_anything_is_asked(
     assert fake.requests == []
 
 
-def test_without_credentials_it_says_what_is_needed(space, start, fake, monkeypatch):
-    interrupted(space, start, fake)
+def test_without_credentials_it_says_what_is_needed(opened, workspace, start, fake, monkeypatch):
+    interrupted(workspace, start, fake)
     monkeypatch.delenv("SPOTIFY_CLIENT_SECRET")
     at = opened()
-    assert "SPOTIFY_CLIENT_SECRET" in texts(at).replace("\\", "")
+    needed = "Asking Spotify needs the credentials of an app: set SPOTIFY_CLIENT_SECRET as https"
+    assert needed in texts(at).replace("\\", "")
     labels = [button.label for button in at.button]
     assert "Crawl" not in labels
     assert "Go on" not in labels
     assert "Make the dataset of what is here" in labels
 
 
-def test_an_interrupted_crawl_goes_on_with_raised_bounds(space, start, fake, started):
-    interrupted(space, start, fake)
+def test_an_interrupted_crawl_goes_on_with_raised_bounds(opened, workspace, start, fake, started):
+    interrupted(workspace, start, fake)
     at = opened()
     assert "with 4 requests" in texts(at)
     at.number_input(key="crawl_found_requests").set_value(50)
@@ -137,13 +129,13 @@ def test_an_interrupted_crawl_goes_on_with_raised_bounds(space, start, fake, sta
     assert argv[:5] == ["crawl", "--name", "found", "--requests", "50"]
 
 
-def test_what_is_there_becomes_a_dataset_and_keeps_its_graph(space, start, fake):
-    interrupted(space, start, fake)
+def test_what_is_there_becomes_a_dataset_and_keeps_its_graph(opened, workspace, start, fake):
+    interrupted(workspace, start, fake)
     press(opened(), "Make the dataset of what is here")
-    until(lambda: not jobs.current(space))
-    assert jobs.last(space).state == "done", jobs.last(space).message
+    until(lambda: not jobs.current(workspace))
+    assert jobs.last(workspace).state == "done", jobs.last(workspace).message
     at = opened(dataset="found", **{"library.part": "crawl"})
-    state = crawl_state(space, "found")
+    state = crawl_state(workspace, "found")
     assert [metric.value for metric in at.metric][:2] == ["4 of 500", f"{state.playlists} of 200"]
     wide, _ = at.get("plotly_chart")
     names = [one["hovertext"] for one in json.loads(wide.proto.spec)["data"] if "hovertext" in one]
@@ -151,15 +143,15 @@ def test_what_is_there_becomes_a_dataset_and_keeps_its_graph(space, start, fake)
     assert "Make the dataset of what is here" not in [button.label for button in at.button]
 
 
-def test_a_crawl_is_thrown_away(space, start, fake):
-    interrupted(space, start, fake)
+def test_a_crawl_is_thrown_away(opened, workspace, start, fake):
+    interrupted(workspace, start, fake)
     at = press(opened(), "Delete it")
-    assert crawl_state(space, "found") is None
+    assert crawl_state(workspace, "found") is None
     assert "Delete it" not in [button.label for button in at.button]
 
 
-def test_a_finished_crawl_goes_on_only_with_a_raised_bound(space, start):
-    crawl(space, "found", start, {"requests": 4}, pause_s=0, patience=QUICK)
+def test_a_finished_crawl_goes_on_only_with_a_raised_bound(opened, workspace, start):
+    crawl(workspace, "found", start, {"requests": 4}, pause_s=0, patience=QUICK)
     at = opened()
     (go_on,) = [button for button in at.button if button.label == "Go on"]
     assert go_on.disabled
@@ -168,43 +160,47 @@ def test_a_finished_crawl_goes_on_only_with_a_raised_bound(space, start):
     assert not go_on.disabled
 
 
-def test_a_damaged_crawl_hides_nothing_else(space, start):
-    crawl(space, "found", start, {"requests": 4}, pause_s=0, patience=QUICK)
-    broken = space.folder / ".spotify" / "crawls" / "broken"
+def test_a_damaged_crawl_hides_nothing_else(opened, workspace, start):
+    crawl(workspace, "found", start, {"requests": 4}, pause_s=0, patience=QUICK)
+    broken = workspace.folder / ".spotify" / "crawls" / "broken"
     broken.mkdir()
     (broken / "frontier.sqlite3").write_bytes(b"no database" * 100)
-    (space.folder / ".spotify" / "crawls" / "found" / "frontier.sqlite3").write_bytes(b"x" * 999)
+    (broken.parent / "found" / "frontier.sqlite3").write_bytes(b"x" * 999)
     at = opened(dataset="found")
     assert len(at.error) == 2
     assert [button.label for button in at.button].count("Delete it") == 2
     assert "Fingerprint" in str(at.table[0].value)
 
 
-def test_a_crawl_that_was_stopped_is_drawn_on_top(space, start, fake):
+def test_a_crawl_that_was_cancelled_is_drawn_on_top_and_goes_on(opened, workspace, start, fake):
     fake.fault("slow", times=None, seconds=0.2)
     asked(opened(), start.address, "found")
-    until(lambda: answers(space) > 3)
+    until(lambda: answers(workspace) > 3)
     running = opened()
     assert "Cancel" in [button.label for button in running.button]
     assert "interrupted" not in texts(running)
     assert len(running.get("plotly_chart")) == 2
-    jobs.cancel(space, jobs.current(space).id)
-    until(lambda: not jobs.current(space))
+    (cancel,) = [button for button in running.button if button.label == "Cancel"]
+    cancel.click().run()
+    until(lambda: not jobs.current(workspace))
     at = opened()
+    assert cancel.help == "What was found is kept and can be gone on with."
+    (ending,) = [info.value for info in at.info if "cancelled after" in info.value]
+    assert ending.endswith(cancel.help)
     assert len(at.get("plotly_chart")) == 2
     assert "Go on" in [button.label for button in at.button]
 
 
-def test_a_pause_that_spotify_asks_for_is_told(space, start, fake):
+def test_a_pause_that_spotify_asks_for_is_told(opened, workspace, start, fake):
     fake.fault(429, path=r"/items", times=None, retry_after=600)
     asked(opened(), start.address, "found")
-    until(lambda: answers(space) and crawl_state(space, "found").waiting_until)
+    until(lambda: answers(workspace) and crawl_state(workspace, "found").waiting_until)
     assert "takes no more requests until" in texts(opened())
-    jobs.cancel(space, jobs.current(space).id)
+    jobs.cancel(workspace, jobs.current(workspace).id)
 
 
-def test_nobody_crawls_on_a_public_host(space, start, fake, monkeypatch):
-    interrupted(space, start, fake)
+def test_nobody_crawls_on_a_public_host(opened, workspace, start, fake, monkeypatch):
+    interrupted(workspace, start, fake)
     monkeypatch.setenv("SEGUE_PUBLIC", "1")
     labels = [button.label for button in opened().button]
     assert not {"Crawl", "Go on", "Delete it"} & set(labels)

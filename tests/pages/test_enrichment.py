@@ -5,12 +5,12 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from core import jobs
 from core.__main__ import app
+from core.dataset.audio_features import join_features
 from core.dataset.dataset import Dataset
 from core.spotify.enrichment.enrich import enrich
 from core.workspace import Workspace
@@ -46,16 +46,11 @@ def made(make_dataset) -> list[Dataset]:
 
 
 @pytest.fixture
-def workspace(made, settings, tmp_path, monkeypatch):
-    """A workspace with copies of both."""
+def workspace(made, settings, empty) -> Workspace:
+    """A workspace with copies of both, beside the fake."""
     for dataset in made:
-        shutil.copytree(dataset.folder, tmp_path / "workspace" / dataset.folder.name)
-    monkeypatch.setenv("SEGUE_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setattr("core.workspace.DEMO", tmp_path / "demo")
-    monkeypatch.delenv("SEGUE_PUBLIC", raising=False)
-    yield Workspace(tmp_path / "workspace")
-    st.cache_data.clear()
-    st.cache_resource.clear()
+        shutil.copytree(dataset.folder, empty.folder / dataset.folder.name)
+    return empty
 
 
 @pytest.fixture
@@ -75,7 +70,9 @@ def buttons(at: AppTest) -> list[str]:
 def test_the_keyless_source_comes_first_and_is_asked_by_a_job(opened, workspace, started):
     at = opened()
     assert "Audio features, without a key or an account." in said(at)
-    assert "3 tracks to ask for, 40 a request. 1 track without a Spotify id stay" in said(at)
+    assert (
+        "Of 3 tracks: 3 to ask for, 40 a request. Without a Spotify id, and left as they are: 1."
+    ) in said(at)
     assert "names no licence" in said(at)
     press(at, "Start")
     ((label, argv),) = started
@@ -86,7 +83,7 @@ def test_the_keyless_source_comes_first_and_is_asked_by_a_job(opened, workspace,
 def test_spotify_is_asked_with_credentials_and_says_what_may_be_done(opened, workspace, started):
     at = opened(**{"library.source": "spotify"})
     assert "must not be used to train models" in said(at)
-    assert "3 tracks to ask for, 50 a request." in said(at)
+    assert "Of 3 tracks: 3 to ask for, 50 a request." in said(at)
     at.checkbox[-1].check().run()
     press(at, "Start")
     ((_, argv),) = started
@@ -98,7 +95,7 @@ def test_spotify_is_asked_with_credentials_and_says_what_may_be_done(opened, wor
 def test_without_credentials_it_says_what_is_needed(opened, workspace, monkeypatch):
     monkeypatch.delenv("SPOTIFY_CLIENT_SECRET")
     at = opened(**{"library.source": "spotify"})
-    assert "set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET" in said(at)
+    assert "set SPOTIFY_CLIENT_SECRET as https" in said(at)
     assert "Start" not in buttons(at)
     assert "Join" in buttons(at)
 
@@ -124,17 +121,32 @@ def test_the_command_fills_the_gaps_and_the_page_shows_them(opened, workspace, s
     ]
     assert list(joins["From"]) == ["ReccoBeats"]
     assert "names no licence" in joins["Licence"][0]
-    assert "All of them were asked for before" in said(at)
+    assert "Of 3 tracks: 3 asked for before. What was answered is joined" in said(at)
 
 
 def test_what_is_refused_is_said(opened, workspace, settings):
     enrich(workspace, "mine", "spotify", settings, most=1, patience=QUICK)
     at = opened(**{"library.source": "spotify"})
-    assert "2 tracks to ask for, 1 a request." in said(at)
+    assert "Of 3 tracks: 2 to ask for, 1 a request; 1 asked for before." in said(at)
     assert "Spotify refuses this app: tracks by the batch, artists by the batch" in said(at)
     titles = [chart.proto.spec for chart in at.get("plotly_chart")]
     assert "Artists for which it is known" in titles[-1]
     assert Dataset(workspace.folder / "mine").column("album")[0].as_py() == "First"
+
+
+def test_where_all_is_refused_the_tracks_left_are_counted_as_refused(
+    opened, workspace, settings, fake, tmp_path
+):
+    (tmp_path / "c.csv").write_text(
+        "uri,energy,album,duration_ms,year,popularity,explicit\n"
+        f"spotify:track:{key('c')},0.5,First,200000,2000,50,false\n"
+    )
+    join_features(Dataset(workspace.folder / "mine"), tmp_path / "c.csv")
+    fake.fault(403, "^/v1/tracks", times=None)
+    enrich(workspace, "mine", "spotify", settings, patience=QUICK)
+    assert "Of 3 tracks: 2 refused; 1 known already." in said(
+        opened(**{"library.source": "spotify"})
+    )
 
 
 def test_one_thing_at_a_time(opened, workspace, monkeypatch):

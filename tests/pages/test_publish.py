@@ -1,18 +1,18 @@
 """A continuation, or a journey, as a playlist in a listener's account on the fake Spotify."""
 
 import shutil
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.dataset.dataset import Dataset
 from core.spotify.client import Settings
+from core.spotify.health import reset_health
 from core.spotify.publish import publish
 from core.training.train import train
+from core.workspace import Workspace
 from tests.conftest import made_once
 from tests.pages.conftest import WITH_SIGNS, press, texts
 from tests.spotify.consent import signed_in
@@ -46,13 +46,9 @@ def made(make_dataset, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def workspace(made: Path, tmp_path: Path, monkeypatch) -> Iterator[Path]:
-    """Instead of the one of the other pages' tests."""
-    monkeypatch.setenv("SEGUE_WORKSPACE", str(made))
-    monkeypatch.setattr("core.workspace.DEMO", tmp_path / "demo")
-    yield made
-    st.cache_data.clear()
-    st.cache_resource.clear()
+def workspace(made: Path, empty: Workspace) -> Path:
+    """A copy, instead of the workspace of the other pages' tests."""
+    return shutil.copytree(made, empty.folder)
 
 
 @pytest.fixture
@@ -135,6 +131,19 @@ def test_what_spotify_knows_no_more_is_left_out_by_name(form, fake):
     assert f"does not know them any more: {int(gone[-22:])}" in texts(form)
 
 
+def test_while_spotify_takes_no_requests_nobody_goes_on(form, fake):
+    wanted = listed(form)
+    fake.fault(429, path="/items$", method="POST", retry_after=600)
+    press(form, "Create with 18 tracks")
+    assert "takes no more requests from this app until" in form.error[0].value
+    (go_on,) = [button for button in form.button if button.label == "Go on"]
+    assert go_on.disabled
+    reset_health()
+    press(form.run(), "Go on")
+    (made,) = fake.playlists.values()
+    assert made.items == wanted
+
+
 def test_a_failure_can_be_given_up(form, fake):
     fake.fault(403, path="/me/playlists$", method="POST")
     press(form, "Create with 18 tracks")
@@ -193,5 +202,8 @@ def test_a_list_that_is_not_on_spotify_says_so(open_page, settings):
 def test_without_an_app_the_page_says_what_is_needed(open_page, monkeypatch):
     monkeypatch.delenv("SPOTIFY_CLIENT_ID", raising=False)
     at = press(open_page(dataset="mixed", seed=[uri(0)]), "To Spotify")
-    assert "SPOTIFY\\_CLIENT\\_ID" in texts(at)
+    (info,) = at.info
+    assert "Signing in with Spotify needs" in info.value
+    assert "set SPOTIFY\\_CLIENT\\_ID as https" in info.value
+    assert "SECRET" not in texts(at)
     assert not at.get("link_button")
