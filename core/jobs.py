@@ -39,6 +39,8 @@ _UNCHANGED = "What was there before stays as it was."
 _RESUMABLE = {
     "crawl": "What was found is kept and can be gone on with.",
     "enrich": "What was answered is kept and can be gone on with.",
+    "fetch": "What was downloaded is kept and can be gone on with.",
+    "grid": "What was measured is kept and can be gone on with.",
 }
 """What a cancel leaves of commands that go on where they were stopped."""
 _STARTING_S = 30.0
