@@ -13,7 +13,13 @@ from core.bench.ablation import AUDIO, WHOLE
 from core.bench.contenders import Contender
 from core.evaluation.challenge import CATEGORIES
 from core.evaluation.leaderboard import LABELS
-from core.evaluation.metrics import Figure, Figures, clustered_bootstrap, with_intervals
+from core.evaluation.metrics import (
+    Figure,
+    Figures,
+    clustered_bootstrap,
+    figure_text,
+    with_intervals,
+)
 from core.evaluation.verdict import clearly_dearer
 from core.ranking.ranker import LABEL, RANKER
 from core.recommender import FUSION
@@ -639,13 +645,7 @@ def _marked(row: Row) -> str:
 
 
 def _interval(figure: Figure, metric: str, *, signed: bool = False) -> str:
-    digits = 2 if metric == "clicks" else 3
-    # Adding zero turns -0.0, of a small negative value, into 0.0.
-    value, low, high = (
-        round(number or 0.0, digits) + 0.0 for number in (figure.value, figure.low, figure.high)
-    )
-    sign = "+" if signed else ""
-    return f"{value:{sign}.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    return figure_text(figure, 2 if metric == "clicks" else 3, signed)
 
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -116,19 +116,17 @@ def grid(
 
 def _standing_table(standing: "Mapping[str, Standing]") -> tuple[list[str], list[list[str]]]:
     """Header and rows: what the ranker gains on each route, and whether it answers there."""
+    from core.evaluation.metrics import Figure, figure_text
+
     rows = [
         [
             label,
             f"{one.playlists:,}",
             one.single,
-            _interval(one.against_single),
-            _interval(one.against_blend),
+            figure_text(Figure(*one.against_single), sign=True),
+            figure_text(Figure(*one.against_blend), sign=True),
             "the ranker" if one.proven else "the fusion",
         ]
         for label, one in standing.items()
     ]
     return ["queries", "playlists", "best single", "to it", "to the fusion", "answers"], rows
-
-
-def _interval(figure: tuple[float, float, float]) -> str:
-    return f"{figure[0]:+.3f} [{figure[1]:+.3f}, {figure[2]:+.3f}]"

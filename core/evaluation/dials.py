@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +15,10 @@ from core.evaluation.metrics import (
     LENGTH,
     Figure,
     Figures,
+    figure_text,
     plain,
     stored_figures,
+    value_text,
     with_intervals,
 )
 from core.evaluation.stored import fitting
@@ -337,7 +340,7 @@ def render(report: DialReport) -> str:
         [
             f"{report.dataset}: {report.playlists} held-out playlists. Each dial turned alone, "
             "difference to the default\n[95 % interval]; fewer clicks are better.\n"
-            + _lines(report, judged, 24, _with_interval),
+            + _lines(report, judged, 24, partial(figure_text, sign=True)),
             f"The lists of 500, and of the first {PAGE} how alike the tracks are, their artists, "
             "and the step of\ntempo, key and energy from track to track.\n"
             + _lines(report, rest, 12, _signed),
@@ -349,7 +352,7 @@ def _lines(
     report: DialReport, names: Sequence[str], width: int, cell: Callable[[Figure, int], str]
 ) -> str:
     """A table: the default's own figures, and a line of differences a setting."""
-    own = [_number(report.default[name].value, _digits(name)) for name in names]
+    own = [value_text(report.default[name].value, _digits(name)) for name in names]
     rows = [["", *(LABELS[name] for name in names)], ["default", *own]]
     for row in report.rows:
         value = row.value if isinstance(row.value, bool) else f"{row.value:g}"
@@ -364,15 +367,5 @@ def _digits(name: str) -> int:
     return 2 if name in ("clicks", "artists", "novelty") else 3
 
 
-def _with_interval(figure: Figure, digits: int) -> str:
-    ends = (_number(figure.low, digits), _number(figure.high, digits))
-    return f"{_signed(figure, digits)} [{ends[0]}, {ends[1]}]"
-
-
 def _signed(figure: Figure, digits: int) -> str:
-    return _number(figure.value, digits, "+")
-
-
-def _number(value: float | None, digits: int, sign: str = "") -> str:
-    # Adding zero turns -0.0, of a small negative value, into 0.0.
-    return "–" if value is None else f"{round(value, digits) + 0.0:{sign}.{digits}f}"
+    return value_text(figure.value, digits, sign=True)

@@ -12,7 +12,15 @@ from core.dataset.dataset import Dataset
 from core.evaluation import metrics
 from core.evaluation.candidates import DEPTHS, Union, recall_at, size_at, union
 from core.evaluation.challenge import BATCH, CATEGORIES, Challenge, complete
-from core.evaluation.metrics import Figure, Figures, plain, stored_figures, with_intervals
+from core.evaluation.metrics import (
+    Figure,
+    Figures,
+    figure_text,
+    plain,
+    stored_figures,
+    value_text,
+    with_intervals,
+)
 from core.evaluation.stored import fitting
 from core.progress import SILENT, Progress
 from core.retrieval.base import Queries, Recommendations
@@ -447,10 +455,10 @@ def render(leaderboard: Leaderboard) -> str:
     ]
     cost = [
         [
-            _number(row.milliseconds, 2),
-            _number(row.milliseconds_alone, 1),
-            _number(row.fit_seconds, 1),
-            _number(row.peak_bytes and row.peak_bytes / 1e6, 0),
+            value_text(row.milliseconds, 2),
+            value_text(row.milliseconds_alone, 1),
+            value_text(row.fit_seconds, 1),
+            value_text(row.peak_bytes and row.peak_bytes / 1e6, 0),
         ]
         for row in rows
     ]
@@ -501,7 +509,7 @@ def _union_tables(leaderboard: Leaderboard, shorts: Mapping[str, str]) -> list[s
     recalls = [recall_at(depth) for depth in DEPTHS]
     labels = {row.name: row.label for row in leaderboard.rows if row.name in pooled.models}
     together, deepest = pooled.overall.together, recalls[-1]
-    sizes = [_number(together[size_at(depth)].value, 0) for depth in DEPTHS]
+    sizes = [value_text(together[size_at(depth)].value, 0) for depth in DEPTHS]
     return [
         _table(
             f"Candidates of all {len(pooled.models)} models together: each one's first "
@@ -546,15 +554,7 @@ def _cells(figures: Figures, names: Sequence[str], with_interval: Sequence[str] 
 
 def _cell(figures: Figures, name: str, with_interval: bool = False) -> str:
     figure, digits = figures[name], 2 if name == "clicks" else 3
-    value = _number(figure.value, digits)
-    if not with_interval:
-        return value
-    return f"{value} [{_number(figure.low, digits)}, {_number(figure.high, digits)}]"
-
-
-def _number(value: float | None, digits: int) -> str:
-    # Adding zero turns -0.0, of a small negative value, into 0.0.
-    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
+    return figure_text(figure, digits) if with_interval else value_text(figure.value, digits)
 
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -416,6 +416,21 @@ class Figure:
 Figures = Mapping[str, Figure]
 
 
+def figure_text(figure: Figure, digits: int = 3, sign: bool = False) -> str:
+    """A figure with its interval, as text for a terminal, a log or a card; a dash for none."""
+    value = value_text(figure.value, digits, sign)
+    if figure.value is None or figure.low is None or figure.high is None:
+        return value
+    ends = (value_text(end, digits, sign) for end in (figure.low, figure.high))
+    return f"{value} [{', '.join(ends)}]"
+
+
+def value_text(value: float | None, digits: int = 3, sign: bool = False) -> str:
+    """A number as text; a dash for none."""
+    # Adding zero turns -0.0, of a small negative value, into 0.0.
+    return "–" if value is None else f"{round(value, digits) + 0.0:{'+' if sign else ''}.{digits}f}"
+
+
 def with_intervals(names: Sequence[str], table: np.ndarray) -> dict[str, Figure]:
     """Figures by name of what `bootstrap` returned, shape (3, len(names))."""
     return {name: Figure(*map(plain, column)) for name, column in zip(names, table.T, strict=True)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.evaluation.candidates import DEPTHS, recall_at
 from core.evaluation.leaderboard import Leaderboard, Row
-from core.evaluation.metrics import Figure
+from core.evaluation.metrics import Figure, figure_text
 
 QUERIES = 1000
 """A model's cost is the seconds of its fit and of answering so many queries in batches."""
@@ -94,28 +94,29 @@ def _above_zero(figure: Figure) -> bool:
 def headline(board: Leaderboard) -> list[str]:
     """Who is best, what it beats and by how much; which single model is best, if it is another."""
     best, *others = board.rows
-    said = [f"{best.label} is best: R-precision {_said(best.overall['r_precision'])}."]
+    said = [f"{best.label} is best: R-precision {figure_text(best.overall['r_precision'])}."]
     if not others:
         return said
     equals = [row for row in others if not _above_zero(best.against[row.name])]
     beaten = [row for row in others if row not in equals]
     if equals:
         said[0] = (
-            f"{best.label} has the highest R-precision, {_said(best.overall['r_precision'])}, but "
-            f"these playlists cannot tell it from {_listed([row.label for row in equals])}."
+            f"{best.label} has the highest R-precision, "
+            f"{figure_text(best.overall['r_precision'])}, but these playlists "
+            f"cannot tell it from {_listed([row.label for row in equals])}."
         )
     if beaten:
         rest = "It beats" if not equals else "It does beat"
         every = "every other system; the nearest is" if not equals else "the others; first"
         said.append(
-            f"{rest} {every} {beaten[0].label}, {_said(best.against[beaten[0].name])} behind "
+            f"{rest} {every} {beaten[0].label}, {figure_text(best.against[beaten[0].name])} behind "
             "on the same playlists."
         )
     singles = [row for row in board.rows if row.retrieves]
     if singles and singles[0] is not best:
         said.append(
             f"The best single model is {singles[0].label}, "
-            f"{_said(singles[0].overall['r_precision'])}."
+            f"{figure_text(singles[0].overall['r_precision'])}."
         )
     return said
 
@@ -124,7 +125,7 @@ def in_words(loss: Loss) -> str:
     """A loss as a sentence or two."""
     loser, winner = loss.loser, loss.winner
     said = (
-        f"{loser.label} is {_said(loss.lead)} below {winner.label} and costs more: "
+        f"{loser.label} is {figure_text(loss.lead)} below {winner.label} and costs more: "
         f"{_seconds(loser)} against {_seconds(winner)} to fit and to answer {QUERIES:,} queries."
     )
     merits = []
@@ -146,10 +147,6 @@ def summed_up(found: Sequence[Loss]) -> str:
 def _seconds(row: Row) -> str:
     seconds = cost(row) or 0.0
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
-
-
-def _said(figure: Figure) -> str:
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -11,7 +11,14 @@ import numpy as np
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.evaluation.leaderboard import LABELS
-from core.evaluation.metrics import Figure, Figures, bootstrap, paired_difference, with_intervals
+from core.evaluation.metrics import (
+    Figure,
+    Figures,
+    bootstrap,
+    figure_text,
+    paired_difference,
+    with_intervals,
+)
 from core.progress import SILENT, Progress
 from core.training import points as points_module
 from core.training.points import METRICS, Point, Record, Sizes, chosen_sizes, planned
@@ -195,13 +202,15 @@ def grid_result(
     record = Record(dataset, name, sizes)
     measured = [point for settings in wanted if (point := record.point(settings))]
     if not measured:
-        reasons = "; ".join(dict.fromkeys(failure.reason for failure in failures)) or "none given"
-        raise SegueError(f"No settings of {name} could be measured: {reasons}.")
+        reasons = dict.fromkeys(failure.reason.rstrip(".") for failure in failures)
+        raise SegueError(
+            f"No settings of {name} could be measured: {'; '.join(reasons) or 'none given'}."
+        )
     return GridResult(
         name,
         dataset.name,
         metric,
-        _varied(wanted) if varied is None else varied,
+        differing(wanted) if varied is None else varied,
         sizes.training,
         sizes.validation,
         _ranked(measured, metric),
@@ -209,7 +218,7 @@ def grid_result(
     )
 
 
-def _varied(wanted: Sequence[Mapping[str, Any]]) -> list[str]:
+def differing(wanted: Sequence[Mapping[str, Any]]) -> list[str]:
     """Settings that differ among these."""
     first = wanted[0]
     return [name for name in first if any(one[name] != first[name] for one in wanted)]
@@ -246,9 +255,9 @@ def as_table(result: GridResult) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             *(str(row.point.settings[name]) for name in result.varied),
-            _interval(row.figures[chosen]),
-            _interval(row.against_best),
-            *(_interval(row.figures[name]) for name in others),
+            figure_text(row.figures[chosen]),
+            figure_text(row.against_best, sign=True),
+            *(figure_text(row.figures[name]) for name in others),
             f"{row.point.fit_seconds:.1f}",
             f"{row.point.cpu_seconds:.1f}",
             f"{row.point.peak_mb:.0f}",
@@ -258,8 +267,18 @@ def as_table(result: GridResult) -> tuple[list[str], list[list[str]]]:
     return [*header, "fit s", "CPU s", "peak MB"], rows
 
 
-def _interval(figure: Figure) -> str:
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+def cost(metric: str, value: float | np.floating[Any]) -> float:
+    """What is the less, the better a value of a metric is."""
+    return float(value if metric == "clicks" else -value)
+
+
+def against(points: Sequence[Point], best: Point, metric: str) -> list[Figure]:
+    """Paired mean difference of each point to the best, on the same validation playlists."""
+    least = np.array(best.values[metric], np.float64)
+    return [
+        Figure(*paired_difference(np.array(point.values[metric], np.float64), least).tolist())
+        for point in points
+    ]
 
 
 def _ranked(points: Sequence[Point], metric: str) -> list[Row]:
@@ -268,16 +287,8 @@ def _ranked(points: Sequence[Point], metric: str) -> list[Row]:
     def values(point: Point) -> np.ndarray:
         return np.array([point.values[name] for name in METRICS], np.float64).T
 
-    column = METRICS.index(metric)
-    ordered = sorted(points, key=lambda point: values(point)[:, column].mean())
-    if metric != "clicks":
-        ordered.reverse()
-    best = values(ordered[0])[:, column]
+    ordered = sorted(points, key=lambda point: cost(metric, np.mean(point.values[metric])))
     return [
-        Row(
-            point,
-            with_intervals(METRICS, bootstrap(values(point))),
-            Figure(*paired_difference(values(point)[:, column], best).tolist()),
-        )
-        for point in ordered
+        Row(point, with_intervals(METRICS, bootstrap(values(point))), difference)
+        for point, difference in zip(ordered, against(ordered, ordered[0], metric), strict=True)
     ]

@@ -20,6 +20,7 @@ from core.evaluation.metrics import (
     Figure,
     Figures,
     bootstrap,
+    figure_text,
     paired_difference,
     stored_figures,
     with_intervals,
@@ -43,6 +44,7 @@ from core.workspace import delete_folder, read_json, replace_folder, write_json
 METRICS = ("r_precision", "ndcg", "clicks", "hit@10")
 """What a trial is judged by, on validation playlists."""
 _FIT_SHARE = 0.5
+_NONE = Figure(None)
 
 
 @dataclass(frozen=True)
@@ -270,23 +272,14 @@ def as_table(trials: Sequence[Trial]) -> tuple[list[str], list[list[str]]]:
         [
             trial.card.model,
             LABELS[metric],
-            said(trial.comparison.new[metric]),
-            said(trial.comparison.old.get(metric)),
-            said(trial.comparison.difference.get(metric), sign=True),
+            figure_text(trial.comparison.new[metric]),
+            figure_text(trial.comparison.old.get(metric, _NONE)),
+            figure_text(trial.comparison.difference.get(metric, _NONE), sign=True),
         ]
         for trial in trials
         for metric in trial.comparison.new
     ]
     return header, rows
-
-
-def said(figure: Figure | None, sign: bool = False) -> str:
-    """A figure with its interval; empty for none."""
-    if figure is None or figure.value is None:
-        return ""
-    form = f"{'+' if sign else ''}.3f"
-    ends = f" [{figure.low:{form}}, {figure.high:{form}}]" if figure.low is not None else ""
-    return f"{figure.value:{form}}{ends}"
 
 
 def _require(dataset: Dataset, name: str) -> Path:
