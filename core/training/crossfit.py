@@ -12,8 +12,9 @@ stays in the folder, so that an interrupted run goes on where it stopped.
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from core.dataset.dataset import Dataset, Playlists
-from core.errors import SegueError
+from core.errors import SegueError, in_words
 from core.evaluation.challenge import Challenge, masked
 from core.progress import SILENT, Progress
 from core.ranking.candidates import heard, measured_quotas, pool
@@ -35,8 +36,10 @@ from core.retrieval import MODELS
 from core.retrieval.base import Recommendations, RetrievalModel
 from core.training.workers import affordable_jobs, answers, received, reply
 from core.workspace import (
+    alone,
     atomic_file,
     atomic_folder,
+    delete_folder,
     load_array,
     load_arrays,
     read_json,
@@ -51,6 +54,8 @@ _FEWEST = 20
 _SHAPING = ("pool", "folds", "playlists", "masks")
 """Settings of the ranker that its training data depend on."""
 _VERSION = 1
+_KEPT_S = 7 * 86_400
+"""What an interrupted cross-fit left is of use to nobody after so long."""
 
 
 @dataclass(frozen=True)
@@ -174,14 +179,59 @@ def crossfit(
     return made
 
 
-def _open(made: CrossFit) -> None:
-    """Write what workers need to know, unless the folder is of the same."""
-    playlists = made.dataset.playlists
-    content = hashlib.sha256()
-    arrays = {"indptr": playlists.indptr, "tracks": playlists.tracks}
-    if playlists.modified is not None:
-        arrays["modified"] = playlists.modified
-    for array in arrays.values():
+@contextmanager
+def working(
+    dataset: Dataset,
+    sources: Mapping[str, Mapping[str, Any]],
+    params: Ranker.Params,
+    seed: int = 0,
+) -> Iterator[Path]:
+    """A folder for one `crossfit`, beside the dataset's tables, that no other process writes to.
+
+    It is named by all that the data depend on: an interrupted one goes on, and different ones do
+    not meet. It is removed if the block succeeds.
+
+    Parameters
+    ----------
+    dataset, sources, params, seed
+        As for `crossfit`; the dataset of a writable workspace.
+
+    Raises
+    ------
+    SegueError
+        If another process makes the same data.
+    """
+    plan = json.dumps(_plan(CrossFit(dataset, sources, params, seed, Path())), sort_keys=True)
+    root = dataset.folder
+    held = root / f"crossfit-{hashlib.sha256(plan.encode()).hexdigest()[:16]}"
+    held.mkdir(exist_ok=True)
+    with alone(
+        held,
+        f"Another process makes the same training data of a ranker on {dataset.name!r}: wait "
+        "until it is done.",
+    ):
+        for other in root.glob("crossfit-*"):
+            if other != held and _is_old(other / "lock"):
+                with suppress(SegueError), alone(other, "It is in use."):
+                    delete_folder(other)
+        yield held / "data"
+        delete_folder(held)
+
+
+def _is_old(lock: Path) -> bool:
+    return lock.exists() and time.time() - lock.stat().st_mtime > _KEPT_S
+
+
+def _arrays(playlists: Playlists) -> dict[str, np.ndarray]:
+    """What is told to workers of the playlists, besides their titles."""
+    dated = {} if playlists.modified is None else {"modified": playlists.modified}
+    return {"indptr": playlists.indptr, "tracks": playlists.tracks, **dated}
+
+
+def _plan(made: CrossFit) -> dict[str, Any]:
+    """All that the data depend on, as JSON gives it back."""
+    playlists, content = made.dataset.playlists, hashlib.sha256()
+    for array in _arrays(playlists).values():
         content.update(array.tobytes())
     content.update(json.dumps(list(playlists.titles)).encode())
     plan = {
@@ -193,12 +243,17 @@ def _open(made: CrossFit) -> None:
         "params": {name: getattr(made.params, name) for name in _SHAPING},
         "seed": made.seed,
     }
-    plan = json.loads(json.dumps(plan))
-    path = made.folder / "plan.json"
+    found: dict[str, Any] = json.loads(json.dumps(plan))
+    return found
+
+
+def _open(made: CrossFit) -> None:
+    """Write what workers need to know, unless the folder is of the same."""
+    plan, path, playlists = _plan(made), made.folder / "plan.json", made.dataset.playlists
     if path.exists() and read_json(path) == plan:
         return
     shutil.rmtree(made.folder, ignore_errors=True)
-    save_arrays(made.folder / "view", arrays)
+    save_arrays(made.folder / "view", _arrays(playlists))
     write_json(made.folder / "view" / "titles.json", list(playlists.titles))
     write_json(path, plan)
 
@@ -255,7 +310,7 @@ def _work(task: dict[str, Any]) -> str | None:
         else:
             _describe(made, task["fold"])
     except Exception as error:
-        return str(error) if isinstance(error, SegueError) else f"{type(error).__name__}: {error}"
+        return in_words(error)
     return None
 
 

@@ -3,7 +3,6 @@
 They can be stored, so that several machines measure the same models.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -22,6 +21,7 @@ from core.ranking.ranker import LABEL, RANKER, Ranker
 from core.recommender import FUSION, Recommender
 from core.retrieval import MODELS, REFERENCES
 from core.retrieval.base import Queries, Recommendations, RetrievalModel
+from core.training.crossfit import working
 from core.training.ranking import train_ranker
 from core.training.train import fit
 from core.workspace import read_json, write_json
@@ -169,24 +169,18 @@ def fit_held_out(
     Raises
     ------
     SegueError
-        If too few playlists can be held out, or a package that fits a model is missing.
+        If too few playlists can be held out, a package that fits a model is missing, or another
+        process trains the same ranker.
     """
     train, challenge = held.parts(dataset)
     models, references, costs = _fit(train, settings, held.seed, progress.within(0, 0.4, ""))
     ranker = None
     if RANKER in settings:
-        work = dataset.folder / "crossfit-evaluate"
         sources = {name: settings[name] for name, model in models.items() if model.retrieves}
+        params, part = Ranker.Params(**settings[RANKER]), progress.within(0.4, 1, "")
         began = perf_counter()
-        ranker = train_ranker(
-            train,
-            sources,
-            work,
-            Ranker.Params(**settings[RANKER]),
-            held.seed,
-            progress.within(0.4, 1, ""),
-        )
-        shutil.rmtree(work, ignore_errors=True)
+        with working(train, sources, params, held.seed) as work:
+            ranker = train_ranker(train, sources, work, params, held.seed, part)
         costs[RANKER] = (perf_counter() - began, 0)
     return Fitted(train, challenge, settings, models, references, ranker, costs, default)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from core.dataset.dataset import Dataset
-from core.errors import SegueError
+from core.errors import SegueError, in_words
 from core.evaluation.challenge import Split, split
 from core.evaluation.leaderboard import LABELS, System, measure
 from core.retrieval import MODELS
@@ -145,7 +145,7 @@ def planned(name: str, points: Sequence[Mapping[str, Any]], sizes: Sizes) -> lis
     SegueError
         If there is no such model or setting, or its packages are not installed.
     """
-    wanted = [_settings(name, point) for point in points]
+    wanted = [settings_of(name, point) for point in points]
     if name not in MODELS:
         raise SegueError(f"A grid is of one model that proposes tracks, not of {name!r}.")
     MODELS[name].require_packages()
@@ -156,8 +156,8 @@ def planned(name: str, points: Sequence[Mapping[str, Any]], sizes: Sizes) -> lis
     ]
 
 
-def _settings(name: str, point: Mapping[str, Any]) -> dict[str, Any]:
-    """All settings of a point, as JSON gives them back."""
+def settings_of(name: str, point: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of a point of a model, as JSON gives them back."""
     require_settings(name, point)
     return json.loads(json.dumps(asdict(replace(params_type(name)(), **point))))
 
@@ -181,6 +181,8 @@ def measured_point(dataset: Dataset, task: Mapping[str, Any]) -> Point | str:
     ------
     SegueError
         If the stored point is damaged.
+    OSError
+        If the disk is full or otherwise at fault.
     """
     record = Record(dataset, task["model"], Sizes(**task["sizes"]))
     if stored := record.point(task["settings"]):
@@ -202,8 +204,10 @@ def _measured(dataset: Dataset, task: Mapping[str, Any], sizes: Sizes) -> Point 
         model, card = fit(name, params, parts.train, TEST_SEED)
         cpu_seconds = time.process_time() - began
         measured = measure(System(name, name, model.recommend), parts.validation, parts.train)
+    except OSError:
+        raise  # of the disk, not of these settings
     except Exception as error:
-        return str(error) if isinstance(error, SegueError) else f"{type(error).__name__}: {error}"
+        return in_words(error)
     return Point(
         task["settings"],
         {metric: measured.values[metric].tolist() for metric in METRICS},

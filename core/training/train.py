@@ -1,7 +1,6 @@
 """Fit models on a dataset and keep them beside it."""
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from core.recommender import Recommender
 from core.retrieval import MODELS, PRESETS
 from core.retrieval.base import RetrievalModel
 from core.retrieval.track2vec import Track2Vec
+from core.training.crossfit import working
 from core.training.default import default_model
 from core.training.maps import make_map
 from core.training.ranking import train_ranker
@@ -242,15 +242,14 @@ def _make_ranker(
     params: Ranker.Params, dataset: Dataset, folder: Path, seed: int, progress: Progress
 ) -> tuple[Ranker, Card]:
     sources = ranker_sources(cards(dataset))
-    work = dataset.folder / "crossfit"
-    with measured() as cost:
-        ranker = train_ranker(dataset, sources, work, params, seed, progress)
-    card = _card(RANKER, ranker.params, dataset, seed, cost)
-    with atomic_folder(folder) as partial:
-        ranker.save(partial)
-        write_json(partial / "sources.json", sources)
-        write_json(partial / "card.json", asdict(card))
-    shutil.rmtree(work, ignore_errors=True)
+    with working(dataset, sources, params, seed) as work:
+        with measured() as cost:
+            ranker = train_ranker(dataset, sources, work, params, seed, progress)
+        card = _card(RANKER, ranker.params, dataset, seed, cost)
+        with atomic_folder(folder) as partial:
+            ranker.save(partial)
+            write_json(partial / "sources.json", sources)
+            write_json(partial / "card.json", asdict(card))
     return ranker, card
 
 

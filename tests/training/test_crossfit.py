@@ -1,6 +1,8 @@
 """The ranker's training data: folds that share nothing, and runs that go on where they stopped."""
 
+import os
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +13,7 @@ from core.errors import SegueError
 from core.ranking.routes import ROUTES, route
 from core.recommender import CANDIDATES
 from core.training import crossfit as module
-from core.training.crossfit import CrossFit, crossfit
+from core.training.crossfit import CrossFit, crossfit, working
 from tests.conftest import SMALL, SOURCES, in_this_process
 
 CHEAP = {"popularity": {}, "playlist_knn": {}}
@@ -271,3 +273,30 @@ def test_processes_make_what_this_one_would(planted, tmp_path):
         here = crossfit(planted, CHEAP, params, tmp_path / "here")
     assert list(here.folds) == [0]
     assert_same_tables(there, here)
+
+
+def test_different_data_have_folders_of_their_own_and_the_same_one_at_a_time(planted, tmp_path):
+    shutil.copytree(planted.folder, tmp_path / "planted")
+    dataset = Dataset(tmp_path / "planted")
+    with working(dataset, CHEAP, SMALL) as one, working(dataset, CHEAP, SMALL, seed=1) as other:
+        assert one != other
+        with (
+            pytest.raises(SegueError, match="Another process makes the same training data"),
+            working(dataset, CHEAP, SMALL),
+        ):
+            pass
+        one.mkdir()
+    assert not list(dataset.folder.glob("crossfit*"))
+
+
+def test_what_an_interrupted_crossfit_left_is_found_again_until_it_is_old(planted, tmp_path):
+    shutil.copytree(planted.folder, tmp_path / "planted")
+    dataset = Dataset(tmp_path / "planted")
+    with suppress(KeyboardInterrupt), working(dataset, CHEAP, SMALL) as left:
+        left.mkdir()
+        raise KeyboardInterrupt
+    with working(dataset, CHEAP, SMALL, seed=1):
+        assert left.exists()
+    os.utime(left.parent / "lock", (0, 0))
+    with working(dataset, CHEAP, SMALL, seed=1):
+        assert not left.exists()
