@@ -1,7 +1,8 @@
 """An endpoint brought up, checked against the answers of this process, and taken back if wrong."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import isclose
 from pathlib import Path
@@ -28,21 +29,43 @@ _RELATIVE = 1e-4
 class Target(Protocol):
     """Where an endpoint runs.
 
-    What answers, and what answered before, is remembered beyond this process: another one may
-    `accept` or `roll_back` what this one deployed.
+    Each `deploy` is a release with an id of its own. It is open until it is accepted or rolled
+    back, which only what answers now can be. All this is remembered beyond this process: another
+    one may settle what this one deployed, and can do so once.
     """
 
     @property
     def address(self) -> str | None:
         """Where it answers, for a person; None where nothing is deployed."""
 
-    def deploy(self, folder: Path) -> None:
+    @property
+    def release(self) -> str | None:
+        """Id of the release that answers now; None where nothing is deployed."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other releases of the endpoint away, as far as it can be done from here.
+
+        Raises
+        ------
+        SegueError
+            If another one is under way.
+        """
+
+    def deploy(self, folder: Path) -> str:
         """Bring a servable folder up in place of what answers now, and wait until it answers.
+
+        A release that is still open was cut off before its check was over: what answered before it
+        counts as what answers now.
 
         Parameters
         ----------
         folder : Path
             A workspace of one dataset with its models.
+
+        Returns
+        -------
+        str
+            Id of the release.
 
         Raises
         ------
@@ -53,11 +76,17 @@ class Target(Protocol):
     def invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The endpoint's answer to the body of an invocation; a SegueError where it gives none."""
 
-    def accept(self) -> None:
-        """Let go of what answered before."""
+    def accept(self, release: str) -> None:
+        """Let go of what answered before; a SegueError where this release does not answer now."""
 
-    def roll_back(self) -> None:
-        """Bring back what answered before the last `deploy`, or nothing if nothing did."""
+    def roll_back(self, release: str) -> None:
+        """Bring back what answered before a release, or nothing if nothing did.
+
+        Raises
+        ------
+        SegueError
+            If another release answers now, or this one was accepted: then nothing changes.
+        """
 
     def stop(self) -> None:
         """Take down whatever answers."""
@@ -69,11 +98,14 @@ class CheckReport:
 
     Attributes
     ----------
+    release : str or None
+        Id of what was asked; None where nothing answered.
     asked : int
     wrong : sequence of str
         A sentence on each answer that was missing, or not that of this process.
     """
 
+    release: str | None
     asked: int
     wrong: Sequence[str]
 
@@ -96,41 +128,78 @@ def check(target: Target, folder: Path, progress: Progress = SILENT) -> CheckRep
         If the folder cannot be served, so that there is nothing to compare with.
     """
     here = servable(folder)
-    bodies = known_queries(here.dataset)
+    release, bodies = target.release, known_queries(here.dataset)
     asked = progress.track(bodies, "Asking known queries")
     wrong = [fault for body in asked if (fault := _fault(target, here, body))]
-    return CheckReport(len(bodies), wrong)
+    return CheckReport(release, len(bodies), wrong)
 
 
-def release(target: Target, folder: Path, progress: Progress = SILENT) -> CheckReport:
+def release(
+    target: Target,
+    folder: Path,
+    progress: Progress = SILENT,
+    seen: Callable[[CheckReport], object] = lambda _: None,
+) -> CheckReport:
     """Deploy a servable folder and check it; what fails the check is rolled back.
+
+    Parameters
+    ----------
+    target : Target
+    folder : Path
+    progress : Progress
+    seen : callable
+        Told what the check found, right or wrong, before it has its consequences.
 
     Raises
     ------
     SegueError
-        If the folder cannot be served, does not come up or fails the check.
+        If the folder cannot be served, does not come up or fails the check, or if another release
+        of the endpoint is under way.
     """
     progress.update("Loading the models here")
     servable(folder)
-    progress.update("Bringing the endpoint up")
-    target.deploy(folder)
-    try:
-        report = check(target, folder, progress)
-    except BaseException:  # whoever interrupts the check does not want what is not checked
-        target.roll_back()
-        raise
-    settle(target, report)
+    with target.alone():
+        progress.update("Bringing the endpoint up")
+        deployed = target.deploy(folder)
+        try:
+            report = check(target, folder, progress)
+            seen(report)
+        except BaseException:  # whoever interrupts the check does not want what is not checked
+            target.roll_back(deployed)
+            raise
+        settle(target, deployed, report)
     return report
 
 
-def settle(target: Target, report: CheckReport) -> None:
-    """Accept what was deployed if its check found nothing wrong; else roll it back, and raise."""
+def settle(target: Target, release: str, report: CheckReport) -> None:
+    """Accept a release if its check found nothing wrong; else roll it back, and raise."""
     try:
         require_right(report)
     except SegueError as problem:
-        target.roll_back()
+        target.roll_back(release)
         raise SegueError(f"Rolled back. {problem}") from None
-    target.accept()
+    target.accept(release)
+
+
+def check_again(
+    target: Target, release: str | None, folder: Path, progress: Progress = SILENT
+) -> CheckReport:
+    """Check a release that was accepted, as whoever uses it sees it later or from elsewhere.
+
+    Nothing is rolled back: what answered before is gone.
+
+    Raises
+    ------
+    SegueError
+        If something else answers by now, or nothing.
+    """
+    report = check(target, folder, progress)
+    if report.release != release:
+        raise SegueError(
+            "The endpoint does not answer with what was released: another release took its place, "
+            "or it is down."
+        )
+    return report
 
 
 def require_right(report: CheckReport) -> None:
@@ -169,7 +238,7 @@ def target_of(kind: str, name: str, home: Path) -> Target | None:
     if kind == "local":
         from core.serving.local import LocalTarget
 
-        return LocalTarget(home / ".endpoints" / f"{checked_name(name)}.json")
+        return LocalTarget(home / ".endpoints" / checked_name(name))
     if kind != "sagemaker":
         raise SegueError(f"There is no target {kind!r}; there are local, sagemaker and none.")
     try:

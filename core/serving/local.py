@@ -6,8 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import psutil
 
 from core.errors import SegueError
 from core.serving.schema import TOKEN
-from core.workspace import REPOSITORY, read_json, write_json
+from core.workspace import REPOSITORY, alone, read_json, write_json
 
 STARTING_S, ANSWERING_S, STOPPING_S = 120.0, 60.0, 10.0
 
@@ -31,6 +31,10 @@ class _Process:
     created: float
     port: int
     folder: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.pid}-{self.created:.2f}"
 
     @property
     def address(self) -> str:
@@ -61,37 +65,51 @@ class _Process:
 
 
 class LocalTarget:
-    """Servers on this machine, one at a time, remembered in a file; see `endpoint.Target`.
+    """Servers on this machine, one at a time, remembered in a folder; see `endpoint.Target`.
 
     Parameters
     ----------
-    record : Path
-        JSON file that says which server answers now, and which did before an open `deploy`.
+    folder : Path
+        Its `endpoint.json` says which server answers now, whether its release is open, and which
+        one answered before that.
     """
 
-    def __init__(self, record: Path) -> None:
-        self._record = record
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._record = folder, folder / "endpoint.json"
 
     @property
     def address(self) -> str | None:
         """Where it answers now; None where nothing is deployed."""
-        now = self._read("now")
-        return now.address if now and now.is_running() else None
+        now = self._running()
+        return now.address if now else None
 
-    def deploy(self, folder: Path) -> None:
+    @property
+    def release(self) -> str | None:
+        """Id of the server that answers now."""
+        now = self._running()
+        return now.id if now else None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from releasing here; a SegueError where one is at it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with alone(self._folder, "Another release of this endpoint is under way."):
+            yield
+
+    def deploy(self, folder: Path) -> str:
         """Start a server beside the one that answers now, which is stopped by `accept`."""
-        self._record.parent.mkdir(parents=True, exist_ok=True)
-        if self._read("before"):  # a release was cut off before its check was over
-            self.roll_back()
-        log = self._record.with_suffix(".log")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if (now := self._read("now")) and self._is_open():
+            self.roll_back(now.id)
+        log = self._folder / "server.log"
         started = _start(folder, _free_port(), log)
         try:
             _await(started, log)
         except BaseException:
             started.stop()
             raise
-        before = self._read("now")
-        self._write(started, before if before and before.is_running() else None)
+        self._write(started, self._running(), is_open=True)
+        return started.id
 
     def invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The server's answer over HTTP."""
@@ -113,35 +131,58 @@ class LocalTarget:
         except (OSError, ValueError) as error:
             raise SegueError(f"{address} does not answer ({error}).") from error
 
-    def accept(self) -> None:
+    def accept(self, release: str) -> None:
         """Stop the server before."""
+        now = self._require(release)
         if before := self._read("before"):
             before.stop()
-        self._write(self._read("now"), None)
+        self._write(now, None)
 
-    def roll_back(self) -> None:
-        """Stop the last server; the one before answers again."""
-        if now := self._read("now"):
-            now.stop()
+    def roll_back(self, release: str) -> None:
+        """Stop the server of an open release; the one before answers again."""
+        now = self._require(release)
+        if not self._is_open():
+            raise SegueError("What was accepted is not rolled back: release something else.")
+        now.stop()
         self._write(self._read("before"), None)
 
     def stop(self) -> None:
         """Stop whatever answers."""
         if self.address is None:
             raise SegueError("No endpoint runs on this machine.")
-        for which in ("now", "before"):
-            if process := self._read(which):
-                process.stop()
-        self._write(None, None)
+        with self.alone():
+            for which in ("now", "before"):
+                if process := self._read(which):
+                    process.stop()
+            self._write(None, None)
+
+    def _require(self, release: str) -> _Process:
+        """The server of a release, if it is the last that was deployed."""
+        now = self._read("now")
+        if now is None or now.id != release:
+            raise SegueError("Another release took the place of this one; it stays as it is.")
+        return now
+
+    def _running(self) -> _Process | None:
+        now = self._read("now")
+        return now if now and now.is_running() else None
+
+    def _is_open(self) -> bool:
+        return bool(self._stored().get("open"))
 
     def _read(self, which: str) -> _Process | None:
-        said = read_json(self._record)[which] if self._record.exists() else None
+        said = self._stored().get(which)
         return _Process(**said) if said else None
 
-    def _write(self, now: _Process | None, before: _Process | None) -> None:
+    def _stored(self) -> dict[str, Any]:
+        return read_json(self._record) if self._record.exists() else {}
+
+    def _write(
+        self, now: _Process | None, before: _Process | None, *, is_open: bool = False
+    ) -> None:
         write_json(
             self._record,
-            {"now": now and asdict(now), "before": before and asdict(before)},
+            {"now": now and asdict(now), "open": is_open, "before": before and asdict(before)},
         )
 
 

@@ -9,7 +9,7 @@ import re
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property
@@ -27,6 +27,8 @@ _NAME = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,41}")
 """Of an endpoint: AWS takes 63 characters, of which a configuration's time stamp needs 21."""
 _BEFORE = "segue:before"
 """Tag of a configuration: the one that it took the place of, empty if there was none."""
+_ACCEPTED = "segue:accepted"
+"""Tag of a configuration that passed its check."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class SageMakerTarget:
     """One SageMaker endpoint; see `endpoint.Target`.
 
     An endpoint has a configuration, which names a model; each `deploy` makes new ones and points
-    the endpoint to them. A tag of the new configuration names the one before. Models,
+    the endpoint to them. A release's id is its configuration's name; a tag names the one before,
+    another says that it was accepted. Models,
     configurations and archives that are not in use cost (next to) nothing and are left. Region,
     credentials and other addresses are boto3's own matter (AWS_DEFAULT_REGION, AWS_ENDPOINT_URL…).
 
@@ -95,7 +98,18 @@ class SageMakerTarget:
             host = boto3.client("sagemaker-runtime").meta.endpoint_url
         return f"{host}/endpoints/{self._name}/invocations"
 
-    def deploy(self, folder: Path) -> None:
+    @property
+    def release(self) -> str | None:
+        """Name of the configuration that the endpoint has now."""
+        with self._sentences():
+            now = self._endpoint()
+            return now["EndpointConfigName"] if now else None
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Nothing can be held: ids of releases keep two from settling each other's."""
+        return nullcontext()
+
+    def deploy(self, folder: Path) -> str:
         """Pack and upload the models, and point the endpoint to them."""
         self._account.require()
         with self._sentences():
@@ -103,7 +117,10 @@ class SageMakerTarget:
             if now and now["EndpointStatus"] == "Failed":  # which can only be deleted
                 self.stop()
                 now = None
-            self._point_to(self._configure(folder, now["EndpointConfigName"] if now else ""))
+            before = self._accepted(now["EndpointConfigName"]) if now else ""
+            made = self._configure(folder, before)
+            self._point_to(made)
+        return made
 
     def invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The endpoint's answer through SageMaker's runtime."""
@@ -121,17 +138,23 @@ class SageMakerTarget:
         except ValueError as error:
             raise self._problem("it answers what is no JSON") from error
 
-    def accept(self) -> None:
-        """Nothing to let go of."""
+    def accept(self, release: str) -> None:
+        """Mark the configuration: what answered before costs nothing and is left."""
+        with self._sentences():
+            self._require(release)
+            tags = [{"Key": _ACCEPTED, "Value": "yes"}]
+            self._sagemaker.add_tags(ResourceArn=self._arn(release), Tags=tags)
 
-    def roll_back(self) -> None:
+    def roll_back(self, release: str) -> None:
         """Point the endpoint to the configuration before; delete it where there was none."""
         with self._sentences():
-            now = self._endpoint()
-            if now is None:
-                return
-            before = self._before(now["EndpointConfigName"])
-            if before:
+            self._require(release)
+            tags = self._tags(release)
+            if _BEFORE not in tags:
+                raise self._problem("it was deployed by something else, so it is not rolled back")
+            if _ACCEPTED in tags:
+                raise self._problem("what was accepted is not rolled back: release something else")
+            if before := tags[_BEFORE]:
                 self._point_to(before)
             else:
                 self.stop()
@@ -202,15 +225,24 @@ class SageMakerTarget:
         why = now.get("FailureReason") or f"its status is {status}"
         raise self._problem(f"it did not come up: {why}")
 
-    def _before(self, configuration: str) -> str:
-        """What a configuration of ours took the place of; empty for nothing."""
+    def _require(self, release: str) -> None:
+        """Raise a SegueError unless this is the release that answers."""
+        if self.release != release:
+            raise self._problem("another release took the place of this one; it stays as it is")
+
+    def _accepted(self, configuration: str) -> str:
+        """The configuration itself, or the one before if it is of an open release."""
+        tags = self._tags(configuration)
+        return configuration if _ACCEPTED in tags else tags.get(_BEFORE, configuration)
+
+    def _tags(self, configuration: str) -> dict[str, str]:
+        found = self._sagemaker.list_tags(ResourceArn=self._arn(configuration))["Tags"]
+        return {tag["Key"]: tag["Value"] for tag in found}
+
+    def _arn(self, configuration: str) -> str:
         described = self._sagemaker.describe_endpoint_config(EndpointConfigName=configuration)
-        arn = described["EndpointConfigArn"]
-        tags = self._sagemaker.list_tags(ResourceArn=arn)["Tags"]
-        values: list[str] = [tag["Value"] for tag in tags if tag["Key"] == _BEFORE]
-        if not values:
-            raise self._problem("it was deployed by something else, so it is not rolled back")
-        return values[0]
+        arn: str = described["EndpointConfigArn"]
+        return arn
 
     def _problem(self, what: str) -> SegueError:
         return SegueError(f"SageMaker endpoint {self._name}: {what.strip().rstrip('.')}.")

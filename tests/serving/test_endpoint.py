@@ -13,7 +13,15 @@ from core.__main__ import app
 from core.dataset.dataset import Dataset
 from core.dataset.library import open_dataset
 from core.errors import SegueError
-from core.serving.endpoint import CHECKED, check, known_queries, release, settle, target_of
+from core.serving.endpoint import (
+    CHECKED,
+    check,
+    check_again,
+    known_queries,
+    release,
+    settle,
+    target_of,
+)
 from core.serving.local import LocalTarget
 from core.serving.serve import serve
 from core.training.default import set_default
@@ -22,7 +30,7 @@ from core.workspace import Workspace
 
 @pytest.fixture
 def local(tmp_path):
-    target = LocalTarget(tmp_path / "endpoint.json")
+    target = LocalTarget(tmp_path / "endpoint")
     yield target
     if target.address:
         target.stop()
@@ -45,22 +53,45 @@ def test_known_queries_are_of_every_kind(served):
 
 
 def test_a_release_answers_and_its_successor_takes_over(local, served, other):
-    assert release(local, served.folder).wrong == []
-    first = local.address
-    assert release(local, other.folder).wrong == []
-    assert local.address != first
-    assert check(local, other.folder).wrong == []
+    seen = []
+    first = release(local, served.folder, seen=seen.append)
+    assert (first.wrong, seen) == ([], [first])
+    address = local.address
+    second = release(local, other.folder)
+    assert second.wrong == []
+    assert local.address != address
+    assert check_again(local, second.release, other.folder).wrong == []
     assert len(check(local, served.folder).wrong) > 0
+    with pytest.raises(SegueError, match="another release took its place"):
+        check_again(local, first.release, served.folder)
 
 
 def test_what_answers_wrongly_is_rolled_back(local, served, other):
-    release(local, served.folder)
-    first = local.address
-    local.deploy(other.folder)
+    first = release(local, served.folder).release
+    address = local.address
+    deployed = local.deploy(other.folder)
+    report = check(local, served.folder)
+    assert report.release == deployed
     with pytest.raises(SegueError, match=r"^Rolled back\. .* \d+ of 12 known queries wrongly"):
-        settle(local, check(local, served.folder))
-    assert local.address == first
+        settle(local, deployed, report)
+    assert (local.address, local.release) == (address, first)
+    with pytest.raises(SegueError, match="Another release took the place"):
+        settle(local, deployed, report)  # as a step that is run again would
+    with pytest.raises(SegueError, match="accepted is not rolled back"):
+        settle(local, first, report)
+    assert local.address == address
     assert check(local, served.folder).wrong == []
+
+
+def test_what_is_interrupted_is_rolled_back_and_nobody_else_releases_meanwhile(local, served):
+    def interrupted(report):
+        with pytest.raises(SegueError, match="Another release of this endpoint is under way"):
+            release(local, served.folder)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        release(local, served.folder, seen=interrupted)
+    assert local.address is None
 
 
 def test_what_does_not_come_up_changes_nothing(local, served, tmp_path):
@@ -127,6 +158,7 @@ def test_the_commands_say_what_answers_where(served, other, tmp_path, capsys):
         address = re.fullmatch(r"segue answers on (\S+); 12 known queries, all as here\.", said)[1]
         assert requests.get(f"{address}/ping", timeout=30).ok
         report = json.loads(call("check", served.folder, "--json"))
+        assert report.pop("release")
         assert report == {"address": address, "asked": CHECKED, "wrong": []}
         assert "known queries wrongly; the first: {" in call("check", other.folder, code=1)
     finally:

@@ -184,15 +184,26 @@ def test_a_failed_check_without_an_endpoint_before_leaves_none(target, served):
     with pytest.raises(SegueError, match="Rolled back"):
         release(target, served.folder)  # moto's own answer is the word "body"
     assert configuration() is None
-    target.roll_back()  # nothing left to do
 
 
 def test_another_process_may_roll_back(container, target, served, other):
     release(target, served.folder)
     first = configuration()
-    target.deploy(other)
-    assert configuration() != first
-    SageMakerTarget("segue", ACCOUNT).roll_back()
+    deployed = target.deploy(other)
+    assert configuration() == deployed != first
+    SageMakerTarget("segue", ACCOUNT).roll_back(deployed)
+    assert configuration() == first
+    for release_id, said in ((deployed, "another release took"), (first, "what was accepted")):
+        with pytest.raises(SegueError, match=said):  # no step further back
+            target.roll_back(release_id)
+    assert configuration() == first
+
+
+def test_a_release_that_was_cut_off_is_nothing_to_go_back_to(container, target, served, other):
+    release(target, served.folder)
+    first = configuration()
+    target.deploy(other)  # and its check never came
+    target.roll_back(target.deploy(served.folder))
     assert configuration() == first
 
 
@@ -236,12 +247,12 @@ def test_an_update_that_aws_takes_back_is_no_success(container, target, served, 
 
 
 def test_an_endpoint_of_others_is_not_rolled_back(container, target, served):
-    release(target, served.folder)
+    target.deploy(served.folder)
     client, now = boto3.client("sagemaker"), configuration()
     arn = client.describe_endpoint_config(EndpointConfigName=now)["EndpointConfigArn"]
     client.delete_tags(ResourceArn=arn, TagKeys=["segue:before"])
     with pytest.raises(SegueError, match="deployed by something else"):
-        target.roll_back()
+        target.roll_back(now)
     assert configuration() == now
 
 
