@@ -8,7 +8,8 @@ import streamlit as st
 from core.evaluation.leaderboard import LABELS
 from core.retrieval import MODELS
 from core.training.depot import depot
-from core.training.runs import Run, stored_runs
+from core.training.run_card import told
+from core.training.runs import Run, standing, stored_runs
 from core.workspace import Workspace
 from pages import view
 from pages.session import Version
@@ -16,7 +17,13 @@ from pages.view import Choice
 from pages.widgets import plain
 
 RUN = Choice("training.run", "", str)
-_STATES = {"running": "on its way", "done": "done"}
+_STANDINGS = {
+    "running": "on its way",
+    "broken off": "broken off",
+    "failed": "failed",
+    "done": "done",
+    "damaged": "not readable",
+}
 
 
 def show_runs(version: Version) -> None:
@@ -51,45 +58,61 @@ def show_runs(version: Version) -> None:
 
 
 def _row(run: Run) -> dict[str, Any]:
+    state, answering = standing(run), run.tested(run.serves)
+    ended = state in ("done", "damaged")
     return {
-        "Started (UTC)": run.started[:16].replace("T", " "),
-        "State": f"{_STATES[run.state]} ({run.step})" if run.state == "running" else "done",
+        "Started (UTC)": run.started[:16].replace("T", " ") or run.id,
+        "State": _STANDINGS[state] if ended else f"{_STANDINGS[state]} ({run.step})",
         "Winner": _named(run.winner) if run.winner else "",
-        "Chosen by": LABELS.get(run.grid.get("metric", ""), ""),
-        "Best on test (R-precision)": _mean(run.test.get("rows", ()), "r_precision"),
+        "Chosen by": _metric(run) if run.grid else "",
+        "Answers": answering["label"] if answering else "",
+        "On test playlists": answering["figures"][run.grid["metric"]][0] if answering else None,
         "Tries": len(run.tries),
         "Endpoint": run.endpoint or "",
     }
 
 
 def _named(point: Mapping[str, Any]) -> str:
-    return f"{MODELS[point['model']].label} ({_said(point['varied'])})"
+    settings = _said(point["varied"])
+    return f"{_label(point['model'])} ({settings})" if settings else _label(point["model"])
+
+
+def _label(model: str) -> str:
+    """What a person calls a model, or its name where this version has none of it."""
+    return MODELS[model].label if model in MODELS else model
+
+
+def _metric(run: Run) -> str:
+    metric = run.grid["metric"]
+    return LABELS.get(metric, metric)
 
 
 def _said(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
-def _mean(rows: Sequence[Mapping[str, Any]], metric: str) -> float | None:
-    """Of the best row of a table of figures."""
-    return rows[0]["figures"][metric][0] if rows else None
-
-
 def _run(run: Run) -> None:
-    if run.state == "running":
-        st.caption(
-            f"Last heard of at {run.updated[:16].replace('T', ' ')} UTC; a run that was broken off "
-            "goes on with `python -m core flow resume`."
-        )
+    state = standing(run)
+    if run.problem:
+        st.error(plain(run.problem), icon=":material/error:")
+    if state == "damaged":
+        return
+    if state == "running":
+        st.caption(f"Last heard of at {run.updated[:16].replace('T', ' ')} UTC.")
+    if state in ("failed", "broken off"):
+        st.caption("It goes on where it was with:")
+        st.code(f"python -m core flow resume --origin-run-id {run.tries[-1]}")
     asked = run.parameters
     st.caption(
         f"Run {plain(run.id)}: grid {plain(asked.get('grid', ''))}, besides "
         f"{plain(asked.get('also', '') or 'nothing')}; data {run.data.get('fingerprint', '')[:12]}."
     )
     if points := run.grid.get("points"):
-        _figures("Tried on validation playlists", "tried", points, run.grid["metric"])
+        _figures("Tried on validation playlists", "tried", points, run)
     if rows := run.test.get("rows"):
-        _figures("On test playlists", "tested", rows, "r_precision")
+        _figures("On test playlists", "tested", rows, run)
+        if run.serves:
+            st.caption(plain(told(run)))
     if run.check:
         wrong = run.check.get("wrong", ())
         said = f"{run.check['asked']} known queries asked of the endpoint, {len(wrong)} wrong."
@@ -98,18 +121,18 @@ def _run(run: Run) -> None:
         st.caption(f"Built: {plain(run.servable)}")
 
 
-def _figures(title: str, key: str, rows: Sequence[Mapping[str, Any]], metric: str) -> None:
-    """Points or models with a figure and its interval."""
+def _figures(title: str, key: str, rows: Sequence[Mapping[str, Any]], run: Run) -> None:
+    """Points or models with their figure by the metric of the choice, and its interval."""
     st.markdown(f"**{title}**")
     settings = {"Settings": [_said(row["varied"]) for row in rows]} if key == "tried" else {}
-    bounds = (LABELS[metric], "95 % from", "to")
-    figures = zip(*(row["figures"][metric] for row in rows), strict=True)
+    bounds = (_metric(run), "95 % from", "to")
+    figures = zip(*(row["figures"][run.grid["metric"]] for row in rows), strict=True)
     st.dataframe(
-        {"Model": [row.get("label") or MODELS[row["model"]].label for row in rows]}
+        {"Model": [row.get("label") or _label(row["model"]) for row in rows]}
         | settings
         | dict(zip(bounds, figures, strict=True)),
         key=f"run_{key}",
         hide_index=True,
-        alt=f"{title}: {LABELS[metric]} with its 95 % interval",
+        alt=f"{title}: {_metric(run)} with its 95 % interval",
         column_config={name: st.column_config.NumberColumn(format="%.3f") for name in bounds},
     )

@@ -16,6 +16,7 @@ from core.dataset.dataset import Dataset
 from core.evaluation.challenge import PublicChallenge
 from core.evaluation.shards import shards
 from core.training.depot import Depot, delivered, fetched, shared
+from core.training.pipeline import content_to_answer, require_unchanged
 from core.training.submit import merge_parts, require_challenge, write_part
 from core.workspace import Workspace
 
@@ -41,28 +42,29 @@ class SegueBatchFlow(FlowSpec):
     def start(self) -> None:
         """Read the file, and cut it."""
         self.place = f".batch/{current.run_id}"
-        self.slices = shards(len(self._public()), self.parts)
+        _, public, self.content = self._asked()
+        self.slices = shards(len(public), self.parts)
         self.next(self.answer, foreach="slices")
 
     @resources(cpu=2, memory=8_000)
     @step
     def answer(self) -> None:
         """Continue one part."""
-        start, stop = self.input
+        (start, stop), (data, public) = self.input, self._opened()
         with self._depot().writing(f"{self.place}/{start}") as folder:
             model = self.model or None
-            write_part(self._data(), self._public(), folder / "part.csv", start, stop, model)
+            write_part(data, public, folder / "part.csv", start, stop, model)
         self.next(self.merge)
 
     @resources(cpu=1, memory=4_000)
     @step
     def merge(self, inputs: Any) -> None:
         """Put the parts together, and check the whole."""
-        self.merge_artifacts(inputs, include=["place", "slices"])
-        store = self._depot()
+        self.merge_artifacts(inputs, include=["place", "content", "slices"])
+        store, (data, public) = self._depot(), self._opened()
         parts = [store.reading(f"{self.place}/{start}") / "part.csv" for start, _ in self.slices]
         with delivered(self.out) as file:
-            written = merge_parts(self._data(), self._public(), parts, file, self.team, self.email)
+            written = merge_parts(data, public, parts, file, self.team, self.email)
         self.written = asdict(written)
         self.next(self.end)
 
@@ -75,13 +77,17 @@ class SegueBatchFlow(FlowSpec):
     def _depot(self) -> Depot:
         return shared(self.store)
 
-    def _data(self) -> Dataset:
-        return Dataset(self._depot().reading(self.dataset))
+    def _opened(self) -> tuple[Dataset, PublicChallenge]:
+        """What is asked for, as it was when the run began."""
+        data, public, found = self._asked()
+        require_unchanged(self.dataset, self.content, found)
+        return data, public
 
-    def _public(self) -> PublicChallenge:
+    def _asked(self) -> tuple[Dataset, PublicChallenge, dict[str, Any]]:
+        data = Dataset(self._depot().reading(self.dataset))
         with tempfile.TemporaryDirectory() as scratch:
             file = fetched(self.challenge, Path(scratch))
-            return require_challenge(self._data(), file)
+            return data, require_challenge(data, file), content_to_answer(data, file)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,17 @@ each other plain values; datasets, models and measurements lie in the depot, a f
 """
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metaflow import FlowSpec, Parameter, card, catch, current, environment, resources, step
+from metaflow import FlowSpec, Parameter, card, current, environment, resources, step
 
 from core.dataset.dataset import Dataset
+from core.errors import SegueError, in_words
 from core.evaluation.shards import Part, shards
 from core.training import run_card, runs
 from core.training.depot import Depot, shared
@@ -21,13 +25,13 @@ from core.training.evaluate import measured_part, merged, write_evaluation
 from core.training.fitted import Held, fit_held_out, load_fitted, store_fitted
 from core.training.grid import require_metric
 from core.training.pipeline import (
+    chosen,
     cleaned,
-    failures,
+    content,
+    described,
     further_settings,
-    grid_results,
-    in_order,
-    last_words,
     require_reachable,
+    require_unchanged,
     test_figures,
 )
 from core.training.points import (
@@ -44,7 +48,7 @@ from core.training.workers import ONE_THREAD
 from core.workspace import Workspace
 
 if TYPE_CHECKING:
-    from core.serving.endpoint import Target
+    from core.serving.endpoint import CheckReport, Target
 
 _ACCOUNT = {
     name: os.environ[name]
@@ -52,6 +56,24 @@ _ACCOUNT = {
     if name in os.environ
 }
 """What a deployment to SageMaker has to know, taken along to wherever the step runs."""
+
+
+def recorded(body: Callable[..., None]) -> Callable[..., None]:
+    """A step that tells the run's record when it begins, and why it fails."""
+
+    @wraps(body)
+    def told(flow: "SegueFlow", *inputs: Any) -> None:
+        run = next(iter(inputs[0])).run_name if inputs else flow.run_name
+        about = (shared(flow.store), run, current.step_name, current.run_id)
+        runs.enter(*about)
+        try:
+            body(flow, *inputs)
+        except Exception as error:
+            with suppress(SegueError):  # what failed is worth more than that it is not recorded
+                runs.note(*about, state="failed", problem=in_words(error))
+            raise
+
+    return told
 
 
 class SegueFlow(FlowSpec):
@@ -87,20 +109,22 @@ class SegueFlow(FlowSpec):
         require_metric(self.metric)
         self._target()
         parameters = {name: getattr(self, name) for name in current.parameter_names}
-        self.run_name = runs.begin(self._depot(), parameters, current.run_id)
+        self.run_name = runs.begin(self._depot(), parameters, current.run_id, current.origin_run_id)
         self.next(self.clean)
 
     @resources(cpu=2, memory=8_000)
     @step
+    @recorded
     def clean(self) -> None:
         """Import the raw files, if there are any."""
         manifest = cleaned(self._depot(), self.dataset, self.raw, self.source)
-        about = ("name", "source", "licence", "simulated", "fingerprint", "counts", "cleaning")
-        self._note(data={name: manifest.get(name) for name in about})
+        self.content = content(manifest)
+        self._note(data=described(manifest))
         self.next(self.prepare)
 
     @resources(cpu=1, memory=4_000)
     @step
+    @recorded
     def prepare(self) -> None:
         """Hold playlists out, and plan the points of the grid."""
         sizes = chosen_sizes(self._data(), self.holdout or None, self.validation or None)
@@ -113,8 +137,8 @@ class SegueFlow(FlowSpec):
 
     @environment(vars=ONE_THREAD)
     @resources(cpu=1, memory=4_000)
-    @catch(var="crash")
     @step
+    @recorded
     def train(self) -> None:
         """Fit one point and measure it on the validation playlists."""
         store, data = self._depot(), self._data()
@@ -126,29 +150,19 @@ class SegueFlow(FlowSpec):
     @card(type="blank", id="grid")
     @resources(cpu=1, memory=4_000)
     @step
+    @recorded
     def choose(self, inputs: Any) -> None:
         """Keep the best of each model, and the best of all by the metric."""
-        self.merge_artifacts(inputs, include=["run_name", "further", "sizes", "tasks"])
-        reasons = [last_words(one.crash) if one.crash else one.reason for one in inputs]
-        results = grid_results(self._data(), self.tasks, reasons, self.metric)
-        ranked = run_card.grid_points(results)
-        self.winner = ranked[0]
-        best = {result.model: dict(result.best.point.settings) for result in results}
-        self.settings = in_order(best | self.further)
-        run = self._note(
-            grid={
-                "metric": self.metric,
-                "points": ranked,
-                "failures": failures(self.tasks, reasons),
-            },
-            winner=self.winner,
-            settings=self.settings,
-        )
-        run_card.fill_grid_card(current.card, run)
+        self.merge_artifacts(inputs, include=["run_name", "content", "further", "sizes", "tasks"])
+        reasons = [one.reason for one in inputs]
+        choice = chosen(self._data(), self.tasks, reasons, self.metric, self.further)
+        self.settings = choice.settings
+        run_card.fill_grid_card(current.card, self._note(**vars(choice)))
         self.next(self.fit)
 
     @resources(cpu=4, memory=16_000)
     @step
+    @recorded
     def fit(self) -> None:
         """Fit what was chosen without the test playlists."""
         held = Held(self.sizes["holdout"], TEST_SEED)
@@ -156,11 +170,11 @@ class SegueFlow(FlowSpec):
         with self._depot().writing(self._place("fitted")) as folder:
             store_fitted(fitted, held, folder)
         self.slices = shards(len(fitted.challenge), self.parts)
-        self._note()
         self.next(self.measure, foreach="slices")
 
     @resources(cpu=2, memory=8_000)
     @step
+    @recorded
     def measure(self) -> None:
         """Measure one part of the test playlists."""
         store, (start, stop) = self._depot(), self.input
@@ -172,9 +186,10 @@ class SegueFlow(FlowSpec):
     @card(type="blank", id="evaluation")
     @resources(cpu=2, memory=16_000)
     @step
+    @recorded
     def evaluate(self, inputs: Any) -> None:
         """Put the parts together: the leaderboard on the test playlists."""
-        self.merge_artifacts(inputs, include=["run_name", "settings", "winner", "slices"])
+        self.merge_artifacts(inputs, include=["run_name", "content", "settings", "slices"])
         store = self._depot()
         fitted = load_fitted(store.reading(self._place("fitted")), self._data())
         parts = [
@@ -184,11 +199,14 @@ class SegueFlow(FlowSpec):
         evaluation = merged(fitted, parts)
         with store.writing(self._place("evaluation")) as folder:
             write_evaluation(evaluation, folder)
-        run_card.fill_test_card(current.card, self._note(test=test_figures(evaluation.board)))
+        test = test_figures(evaluation.board, self.metric)
+        run = self._note(test=test, serves=fitted.recommender.choices[0])
+        run_card.fill_test_card(current.card, run)
         self.next(self.build)
 
     @resources(cpu=4, memory=16_000)
     @step
+    @recorded
     def build(self) -> None:
         """Fit what was chosen on everything, into a folder that can be served."""
         store = self._depot()
@@ -201,34 +219,41 @@ class SegueFlow(FlowSpec):
     @environment(vars=_ACCOUNT)
     @resources(cpu=1, memory=4_000)
     @step
+    @recorded
     def deploy(self) -> None:
-        """Bring the folder up beside what answers now."""
+        """Bring the folder up and ask it known queries; what answers wrongly is rolled back."""
+        from core.serving.endpoint import release
+
+        self.release = None
         if target := self._target():
-            target.deploy(self._servable())
-            self._note(endpoint=target.address)
+            try:
+                report = release(target, self._servable(), seen=self._checked)
+            finally:
+                with suppress(SegueError):  # a failure above is worth more than this one
+                    self._note(endpoint=target.address)
+            self.release = report.release
         self.next(self.check)
 
     @environment(vars=_ACCOUNT)
     @resources(cpu=1, memory=4_000)
     @step
+    @recorded
     def check(self) -> None:
-        """Ask the endpoint known queries; one that answers wrongly is rolled back."""
-        from core.serving.endpoint import check, settle
+        """Ask what was released once more, from another process than the one that deployed it."""
+        from core.serving.endpoint import check_again, require_right
 
         if target := self._target():
-            report = check(target, self._servable())
-            self._note(check=asdict(report))
-            try:
-                settle(target, report)
-            finally:
-                self._note(endpoint=target.address)
+            report = check_again(target, self.release, self._servable())
+            self._note(check=asdict(report), endpoint=target.address)
+            require_right(report)
         self.next(self.end)
 
     @resources(cpu=1, memory=1_000)
     @step
+    @recorded
     def end(self) -> None:
         """Close the record, and let go of what only the steps needed."""
-        for part in ("fitted", "parts", "evaluation"):
+        for part in ("fitted", "parts"):
             self._depot().delete(self._place(part))
         self._note(state="done")
 
@@ -236,7 +261,9 @@ class SegueFlow(FlowSpec):
         return shared(self.store)
 
     def _data(self) -> Dataset:
-        return Dataset(self._depot().reading(self.dataset))
+        data = Dataset(self._depot().reading(self.dataset))
+        require_unchanged(self.dataset, self.content, content(data.manifest))
+        return data
 
     def _place(self, part: str) -> str:
         return runs.place(self.run_name, part)
@@ -246,6 +273,9 @@ class SegueFlow(FlowSpec):
 
     def _note(self, **news: Any) -> runs.Run:
         return runs.note(self._depot(), self.run_name, current.step_name, current.run_id, **news)
+
+    def _checked(self, report: "CheckReport") -> None:
+        self._note(check=asdict(report))
 
     def _target(self) -> "Target | None":
         from core.serving.endpoint import target_of

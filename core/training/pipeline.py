@@ -1,9 +1,10 @@
 """What the pipeline does between its steps' larger pieces, as functions of plain values."""
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,44 @@ from core.dataset.dataset import Dataset
 from core.dataset.library import import_dataset, open_dataset
 from core.errors import SegueError
 from core.evaluation.leaderboard import Leaderboard
-from core.evaluation.metrics import Figure, Figures
+from core.evaluation.metrics import Figure
 from core.progress import SILENT, Progress
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
 from core.training.depot import Depot, fetched
-from core.training.grid import Failure, GridResult, grid_result
-from core.training.points import Sizes
+from core.training.fitted import Settings
+from core.training.grid import Failure, GridResult, against, cost, differing, grid_result
+from core.training.points import Sizes, settings_of
 from core.training.train import chosen_models, preset_params
 from core.workspace import Workspace
 
-Settings = dict[str, dict[str, Any]]
+_DESCRIBED = ("name", "source", "licence", "simulated", "fingerprint", "counts", "cleaning")
+"""What the record of a run keeps of a dataset's manifest."""
+
+
+_CALLED = {
+    "fingerprint": "the playlists",
+    "features": "the joined features",
+    "models": "the models",
+    "questions": "the questions",
+}
+"""What a person reads for each part of a run's content."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a grid decides, as plain values; see `runs.Run` for the fields of each.
+
+    Attributes
+    ----------
+    grid, winner : mapping
+    settings : mapping of model name to settings
+        The best of each model of the grid, and the models besides.
+    """
+
+    grid: Mapping[str, Any]
+    winner: Mapping[str, Any]
+    settings: Settings
 
 
 def cleaned(
@@ -69,7 +97,38 @@ def cleaned(
         return fresh.manifest
 
 
-def further_settings(names: str, preset: str, besides: Iterable[str]) -> Settings:
+def described(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record of a run keeps of a dataset."""
+    return {name: manifest.get(name) for name in _DESCRIBED}
+
+
+def content(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What steps of a run must find the same: the playlists, and the features joined to them."""
+    return {name: manifest[name] for name in ("fingerprint", "features")}
+
+
+def content_to_answer(dataset: Dataset, questions: Path) -> dict[str, Any]:
+    """The same for a run that answers a file of questions with the models that are trained."""
+    trained = sorted(dataset.folder.glob("models/[!.]*/card.json"))
+    chosen = [path for path in (dataset.folder / "default.json",) if path.exists()]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in (*chosen, *trained)))
+    asked = hashlib.sha256(questions.read_bytes())
+    return content(dataset.manifest) | {
+        "models": digest.hexdigest(),
+        "questions": asked.hexdigest(),
+    }
+
+
+def require_unchanged(name: str, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise a SegueError unless a step finds the content that its run began with."""
+    if changed := [_CALLED[part] for part in begun if begun[part] != now[part]]:
+        raise SegueError(
+            f"Since this run on {name!r} began, {' and '.join(changed)} have changed: start "
+            "another run."
+        )
+
+
+def further_settings(names: str, preset: str, besides: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Settings of the models that are trained beside those of a grid.
 
     Parameters
@@ -127,7 +186,9 @@ def grid_results(
         ]
         wanted, sizes = [task["settings"] for task in mine], Sizes(**mine[0]["sizes"])
         try:
-            results.append(grid_result(dataset, name, wanted, sizes, metric, failures=lost))
+            varied = _varied(name, wanted)
+            result = grid_result(dataset, name, wanted, sizes, metric, varied=varied, failures=lost)
+            results.append(result)
         except SegueError as problem:
             problems.append(str(problem))
     if not results:
@@ -135,28 +196,100 @@ def grid_results(
     return results
 
 
-def last_words(crash: object) -> str:
-    """Why a task came to no end, in a few words: the last line of what Metaflow caught."""
-    *_, last = str(crash).strip().splitlines() or ["no word of why"]
-    return last.partition(": ")[2] or last
+def chosen(
+    dataset: Dataset,
+    tasks: Sequence[Mapping[str, Any]],
+    reasons: Sequence[str],
+    metric: str,
+    further: Settings,
+) -> Choice:
+    """The best of each model of a grid, and the best of all.
+
+    Parameters
+    ----------
+    dataset, tasks, reasons, metric
+        As for `grid_results`.
+    further : mapping of model name to settings
+        Of the models besides.
+
+    Raises
+    ------
+    SegueError
+        If not one point of any model is there.
+    """
+    results = grid_results(dataset, tasks, reasons, metric)
+    points = grid_points(results)
+    best = {result.model: result.best.point.settings for result in results}
+    grid = {"metric": metric, "points": points, "failures": failures(tasks, reasons)}
+    return Choice(grid, points[0], in_order({**best, **further}))
+
+
+def grid_points(results: Sequence[GridResult]) -> list[dict[str, Any]]:
+    """Every point of several models as plain values, the best of all first.
+
+    Parameters
+    ----------
+    results : sequence of GridResult
+        By the same metric, on the same playlists.
+    """
+    metric = results[0].metric
+    rows = [(result, row) for result in results for row in result.rows]
+    rows.sort(key=lambda pair: cost(metric, pair[1].figures[metric].value or 0.0))
+    points = [row.point for _, row in rows]
+    differences = against(points, points[0], metric)
+    return [
+        {
+            "model": result.model,
+            "settings": dict(row.point.settings),
+            "varied": {name: row.point.settings[name] for name in result.varied},
+            "figures": {name: _plain(figure) for name, figure in row.figures.items()},
+            "against_best": _plain(difference),
+            "fit_seconds": row.point.fit_seconds,
+            "cpu_seconds": row.point.cpu_seconds,
+            "peak_mb": row.point.peak_mb,
+        }
+        for (result, row), difference in zip(rows, differences, strict=True)
+    ]
 
 
 def failures(tasks: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> list[dict[str, Any]]:
     """Model, settings and reason of every task that has no point, as plain values."""
+    varied = {
+        name: _varied(name, [task["settings"] for task in tasks if task["model"] == name])
+        for name in dict.fromkeys(task["model"] for task in tasks)
+    }
     return [
-        {"model": task["model"], "settings": task["settings"], "reason": reason}
+        {
+            "model": task["model"],
+            "settings": task["settings"],
+            "varied": {name: task["settings"][name] for name in varied[task["model"]]},
+            "reason": reason,
+        }
         for task, reason in zip(tasks, reasons, strict=True)
         if reason
     ]
 
 
-def in_order(settings: Mapping[str, Mapping[str, Any]]) -> Settings:
+def _varied(model: str, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Settings that tell the points of a model apart; of a single one, those not by default."""
+    return differing(wanted if len(wanted) > 1 else [*wanted, settings_of(model, {})])
+
+
+def in_order(settings: Settings) -> dict[str, dict[str, Any]]:
     """The same in the registry's order, the ranker last: it learns from the others."""
     return {name: dict(settings[name]) for name in (*MODELS, RANKER) if name in settings}
 
 
-def test_figures(board: Leaderboard) -> dict[str, Any]:
-    """What the record of a run keeps of a leaderboard, as plain values."""
+def test_figures(board: Leaderboard, metric: str) -> dict[str, Any]:
+    """What the record of a run keeps of a leaderboard, as plain values; the best by a metric first.
+
+    Parameters
+    ----------
+    board : Leaderboard
+    metric : str
+        One of `points.METRICS`; the categories are told by it, too.
+    """
+    rows = sorted(board.rows, key=lambda row: cost(metric, row.overall[metric].value or 0.0))
     return {
         "playlists": dict(board.playlists),
         "rows": [
@@ -165,20 +298,16 @@ def test_figures(board: Leaderboard) -> dict[str, Any]:
                 "label": row.label,
                 "figures": {name: _plain(figure) for name, figure in row.overall.items()},
                 "by_category": {
-                    label: _value(figures) for label, figures in row.by_category.items()
+                    label: figures[metric].value for label, figures in row.by_category.items()
                 },
             }
-            for row in board.rows
+            for row in rows
         ],
     }
 
 
 def _plain(figure: Figure) -> list[float | None]:
     return [figure.value, figure.low, figure.high]
-
-
-def _value(figures: Figures) -> float | None:
-    return figures["r_precision"].value
 
 
 def require_reachable(target: str, store: str) -> None:

@@ -1,5 +1,7 @@
 """Runs of the pipeline on the Training page."""
 
+import socket
+
 import pytest
 
 from core.training import runs
@@ -7,42 +9,72 @@ from core.training.depot import depot
 from tests.pages.conftest import link, texts
 
 FIGURES = {"r_precision": [0.2, 0.15, 0.25], "ndcg": [0.3, 0.2, 0.4]}
+BEST = {"r_precision": [0.3, 0.25, 0.35], "ndcg": [0.3, 0.2, 0.4]}
 
 
 @pytest.fixture
 def recorded(workspace) -> list[str]:
-    """A finished run and a later one that was broken off, by id."""
+    """A finished run, and later ones: broken off, failed, and on its way; by id."""
     store = depot(str(workspace))
     asked = {"dataset": "planted", "grid": "als.factors=8,16", "also": "titles"}
     point = {"model": "als", "settings": {}, "varied": {"factors": 16}, "figures": FIGURES}
-    worse = point | {"varied": {"factors": 8}, "figures": {"r_precision": [0.1, 0.05, 0.15]}}
+    worse = {"model": "gone", "varied": {}, "figures": {"r_precision": [0.1, 0.05, 0.15]}}
     first = runs.begin(store, asked, "1")
     runs.note(store, first, "choose", "1", winner=point, data={"fingerprint": "f" * 64})
     runs.note(store, first, "check", "2", grid={"metric": "r_precision", "points": [point, worse]})
-    tested = {"playlists": 40, "rows": [{"name": "als", "label": "MF", "figures": FIGURES}]}
+    rows = [
+        {"name": "popularity", "label": "Popularity", "figures": BEST},
+        {"name": "als", "label": "MF", "figures": FIGURES},
+    ]
+    tested = {"playlists": {"title only": 40}, "rows": rows}
     checked = {"asked": 12, "wrong": ["<b>one</b> is continued by other tracks."]}
-    runs.note(store, first, "end", "2", state="done", test=tested, check=checked)
+    runs.note(store, first, "end", "2", state="done", test=tested, check=checked, serves="als")
     second = runs.begin(store, asked, "3")
-    runs.begin(store, asked | {"dataset": "signs"}, "4")
-    return [first, second]
+    gone = {"host": socket.gethostname(), "pid": 1, "created": 0.0}
+    runs.note(store, second, "fit", "31", process=gone)
+    third = runs.begin(store, asked, "4")
+    runs.note(store, third, "fit", "4", state="failed", problem="<b>The disk</b> is full.")
+    fourth = runs.begin(store, asked, "5")
+    runs.begin(store, asked | {"dataset": "signs"}, "6")
+    return [first, second, third, fourth]
 
 
 def test_runs_are_listed_the_last_first(open_page, recorded):
     at = open_page("training", **{"training.part": "runs"})
     table = at.dataframe[0].value
-    assert list(table["State"]) == ["on its way (start)", "done"]
-    assert list(table["Winner"]) == ["", "Matrix factorisation (factors 16)"]
-    assert table["Best on test (R-precision)"][1] == 0.2
-    assert list(table["Tries"]) == [1, 2]
-    assert "goes on with `python -m core flow resume`" in texts(at)
+    states = ["on its way (start)", "failed (fit)", "broken off (fit)", "done"]
+    assert list(table["State"]) == states
+    assert list(table["Winner"]) == ["", "", "", "Matrix factorisation (factors 16)"]
+    assert list(table["Answers"]) == ["", "", "", "MF"]
+    assert table["On test playlists"][3] == 0.2  # what answers, not the highest of them
+    assert list(table["Tries"]) == [1, 1, 2, 2]
+    assert "Last heard of at" in texts(at)
+
+
+@pytest.mark.parametrize(("which", "number"), [(1, "31"), (2, "4")])
+def test_what_ended_early_says_why_and_how_it_goes_on(open_page, recorded, which, number):
+    at = open_page("training", **{"training.part": "runs", "training.run": recorded[which]})
+    assert at.code[0].value == f"python -m core flow resume --origin-run-id {number}"
+    said = "" if which == 1 else r"\<b\>The disk\</b\> is full\."
+    assert "".join(error.value for error in at.error) == said
+
+
+def test_a_record_that_cannot_be_read_is_a_row_of_its_own(open_page, recorded, workspace):
+    (workspace / ".runs" / "zero").mkdir()
+    (workspace / ".runs" / "zero" / "run.json").write_text("{")
+    at = open_page("training", **{"training.part": "runs"})
+    assert list(at.dataframe[0].value["State"])[:2] == ["not readable", "on its way (start)"]
+    assert "cannot be read" in at.error[0].value
 
 
 def test_one_run_is_shown_in_full_and_travels_in_the_link(open_page, recorded):
     at = open_page("training", **{"training.part": "runs", "training.run": recorded[0]})
     _, tried, tested = (table.value for table in at.dataframe)
-    assert list(tried["Settings"]) == ["factors 16", "factors 8"]
+    assert list(tried["Settings"]) == ["factors 16", ""]
+    assert list(tried["Model"]) == ["Matrix factorisation", "gone"]
     assert list(tried["R-precision"]) == [0.2, 0.1]
-    assert list(tested["Model"]) == ["MF"]
+    assert list(tested["Model"]) == ["Popularity", "MF"]
+    assert r"What is built answers with MF, R\-precision 0\.200" in texts(at)
     assert "12 known queries asked of the endpoint, 1 wrong" in texts(at)
     assert "<b>" not in texts(at)
     assert link(at)["training.run"] == [recorded[0]]

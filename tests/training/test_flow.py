@@ -18,7 +18,7 @@ import pytest
 from core.dataset.dataset import Dataset
 from core.dataset.library import open_dataset
 from core.training.depot import depot
-from core.training.runs import stored_runs
+from core.training.runs import standing, stored_runs
 from core.training.train import load_recommender
 from core.workspace import Workspace
 
@@ -89,11 +89,11 @@ def whole(planted, bucket, tmp_path_factory):
 
 def test_a_killed_run_goes_on_where_it_was(resumed, run):
     workspace, killed, said = resumed
-    assert (killed.state, killed.step) == ("running", "prepare")
+    assert (standing(killed), killed.step) == ("broken off", "train")
     assert (run.id, run.state, run.step) == (killed.id, "done", "end")
     assert len(run.tries) == 2
     assert "Cloning" in said or "cloned" in said
-    assert not {"fitted", "parts", "evaluation"} & {
+    assert not {"fitted", "parts"} & {
         path.name for path in (workspace / ".runs" / run.id).iterdir()
     }
 

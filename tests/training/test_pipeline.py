@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -10,18 +11,21 @@ from core.training import launch
 from core.training.depot import depot
 from core.training.launch import bounded, environment, workers
 from core.training.pipeline import (
+    chosen,
     cleaned,
+    content,
+    content_to_answer,
     failures,
     further_settings,
     grid_results,
     in_order,
-    last_words,
     require_reachable,
+    require_unchanged,
 )
 from core.training.points import chosen_sizes, measured_point, planned
-from core.training.runs import begin, note, stored_runs
+from core.training.runs import begin, enter, note, standing, stored_runs
 from core.training.servable import build_servable
-from core.training.train import load_recommender
+from core.training.train import load_recommender, train
 from core.workspace import REPOSITORY, Workspace
 
 LINES = "Artist A - One\nArtist B - Two\nArtist C - Three\n"
@@ -81,21 +85,64 @@ def test_a_model_that_fails_costs_no_other(planted, tmp_path):
     assert (result.model, len(result.rows)) == ("popularity", 1)
     lost = failures(tasks, reasons)
     assert [one["settings"]["neighbours"] for one in lost] == [-9, -8]
+    assert [one["varied"] for one in lost] == [{"neighbours": -9}, {"neighbours": -8}]
     assert all("Error" in one["reason"] for one in lost)
-    with pytest.raises(SegueError, match="No settings of playlist_knn could be measured"):
-        grid_results(dataset, tasks[1:], reasons[1:], "hit@10")
+    with pytest.raises(SegueError, match=r"No settings of playlist_knn .* twice\.$"):
+        grid_results(dataset, tasks[1:], ["It failed twice."] * 2, "hit@10")
 
 
-@pytest.mark.parametrize(
-    ("crash", "said"),
-    [
-        ("Traceback:\n  File x\nmodule.Error: It failed: twice.\n", "It failed: twice."),
-        ("killed", "killed"),
-        ("", "no word of why"),
-    ],
-)
-def test_a_crash_is_told_by_its_last_words(crash, said):
-    assert last_words(crash) == said
+def test_the_best_of_all_is_chosen_and_the_others_stand_beside_it(planted, tmp_path):
+    shutil.copytree(planted.folder, tmp_path / "planted")
+    dataset = Dataset(tmp_path / "planted")
+    sizes = chosen_sizes(dataset, 30, 20)
+    tasks = planned("popularity", [{}], sizes)
+    tasks += planned("playlist_knn", [{"neighbours": 5}, {"neighbours": 40}], sizes)
+    for task in tasks:
+        measured_point(dataset, task)
+    choice = chosen(dataset, tasks, [""] * 3, "hit@10", {"titles": {}})
+    points = choice.grid["points"]
+    assert choice.winner == points[0]
+    assert points[0]["against_best"] == [0, 0, 0]
+    values = [point["figures"]["hit@10"][0] for point in points]
+    assert values == sorted(values, reverse=True)
+    for point, value in zip(points, values, strict=True):
+        assert point["against_best"][0] == pytest.approx(value - values[0])
+    assert list(choice.settings) == ["popularity", "playlist_knn", "titles"]
+    assert choice.settings["playlist_knn"] == next(
+        point["settings"] for point in points if point["model"] == "playlist_knn"
+    )
+    (alone,) = failures(planned("playlist_knn", [{"neighbours": -9}], sizes), ["no"])
+    assert alone["varied"] == {"neighbours": -9}
+
+
+def test_a_full_disk_is_no_fault_of_the_settings(planted, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    shutil.copytree(planted.folder, tmp_path / "planted")
+    dataset = Dataset(tmp_path / "planted")
+    (task,) = planned("popularity", [{}], chosen_sizes(dataset, 31, 20))
+    monkeypatch.setattr("core.training.points.fit", full)
+    with pytest.raises(OSError, match="No space"):
+        measured_point(dataset, task)
+
+
+def test_a_step_refuses_other_data_than_its_run_began_with(planted, tmp_path):
+    shutil.copytree(planted.folder, tmp_path / "planted")
+    dataset, asked = Dataset(tmp_path / "planted"), tmp_path / "asked.json"
+    train(dataset, ["popularity"], "fast", map_method=None)
+    asked.write_text("{}")
+    begun = content_to_answer(dataset, asked)
+    require_unchanged("planted", begun, content_to_answer(Dataset(dataset.folder), asked))
+    asked.write_text("[]")
+    with pytest.raises(SegueError, match=r"^Since this run on 'planted' began, the questions have"):
+        require_unchanged("planted", begun, content_to_answer(dataset, asked))
+    train(dataset, ["popularity"], "fast", map_method=None, seed=1)
+    with pytest.raises(SegueError, match="the models and the questions have changed: start"):
+        require_unchanged("planted", begun, content_to_answer(dataset, asked))
+    other = content(dataset.manifest | {"fingerprint": "f" * 64})
+    with pytest.raises(SegueError, match="the playlists have changed"):
+        require_unchanged("planted", content(dataset.manifest), other)
 
 
 def test_the_ranker_comes_last():
@@ -145,10 +192,47 @@ def test_a_record_grows_and_knows_when_it_was_resumed(store):
     assert len(stored_runs(store)) == 2
 
 
-def test_a_record_of_another_version_is_one_sentence(store):
-    store.write_json(".runs/x/run.json", {"parameters": {}})
-    with pytest.raises(SegueError, match="does not fit this version"):
-        stored_runs(store)
+def test_a_start_that_is_tried_again_keeps_its_record(store):
+    first = begin(store, {"dataset": "a"}, "1")
+    assert begin(store, {"dataset": "a"}, "1") == first  # as after `--with retry`
+    assert begin(store, {"dataset": "a"}, "2", origin="1") == first
+    assert begin(store, {"dataset": "a"}, "3", origin="2") == first
+    (run,) = stored_runs(store)
+    assert run.tries == ["1", "2", "3"]
+    assert begin(store, {"dataset": "a"}, "4") != first
+
+
+def test_a_step_is_told_when_it_begins_and_its_tasks_once(store, monkeypatch):
+    run = begin(store, {"dataset": "a"}, "1")
+    note(store, run, "fit", "1", state="failed", problem="The disk is full.")
+    begun = enter(store, run, "fit", "2")
+    assert (begun.state, begun.step, begun.problem) == ("running", "fit", "")
+    assert begun.tries == ["1", "2"]
+    monkeypatch.setattr(store, "write_json", None)
+    assert enter(store, run, "fit", "2") == begun  # another task of the step writes nothing
+
+
+def test_a_run_whose_process_is_gone_is_broken_off(store):
+    run = begin(store, {"dataset": "a"}, "1")
+    (there,) = stored_runs(store)
+    assert standing(there) == "running"
+    gone = there.process | {"created": 0.0}
+    assert standing(note(store, run, "fit", "1", process=gone)) == "broken off"
+    elsewhere = note(store, run, "fit", "1", process=gone | {"host": "a pod"})
+    assert standing(elsewhere) == "running"
+    assert standing(replace(elsewhere, updated="2026-01-01T00:00:00+00:00")) == "broken off"
+    assert standing(note(store, run, "fit", "1", state="failed")) == "failed"
+
+
+@pytest.mark.parametrize("record", ['{"parameters": {}}', "{", "[]", '{"id": "x", "grid": 4}'])
+def test_a_damaged_record_costs_no_other(store, tmp_path, record):
+    begin(store, {"dataset": "a"}, "1")
+    store.write_json(".runs/zero/run.json", {})
+    (tmp_path / "store" / ".runs" / "zero" / "run.json").write_text(record)
+    (tmp_path / "store" / ".runs" / "without").mkdir()
+    damaged, other = stored_runs(store, "a")
+    assert (damaged.id, standing(damaged), other.tries) == ("zero", "damaged", ["1"])
+    assert damaged.problem.endswith(".")
 
 
 # --- starting ---
