@@ -1,29 +1,19 @@
 """An endpoint brought up, checked against the answers of this process, and taken back if wrong."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from math import isclose
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-from pydantic import ValidationError
-
-from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.progress import SILENT, Progress
-from core.query import answer
+from core.serving.known import fault, known_queries
 from core.serving.opened import Opened, opened
-from core.serving.schema import Prediction, QueryIn, prediction
 from core.workspace import Workspace, checked_name
 
-CHECKED = 12
-"""Known queries that a check asks."""
-_SEEDS = (0, 1, 5, 25)
-_RELATIVE = 1e-4
-"""Scores of two machines may differ by their arithmetic; the order of the tracks may not."""
+_SINGLY = 6
+"""Known queries that are asked one by one; the others are one batch."""
 
 
 class Target(Protocol):
@@ -113,7 +103,7 @@ class CheckReport:
 def check(target: Target, folder: Path, progress: Progress = SILENT) -> CheckReport:
     """Ask an endpoint known queries, and compare with the answers of this process.
 
-    Queries are the starts of playlists of the dataset, with and without titles.
+    The first half of `known_queries` is asked one by one, the other in one batch.
 
     Parameters
     ----------
@@ -128,10 +118,9 @@ def check(target: Target, folder: Path, progress: Progress = SILENT) -> CheckRep
         If the folder cannot be served, so that there is nothing to compare with.
     """
     here = servable(folder)
-    release, bodies = target.release, known_queries(here.dataset)
-    asked = progress.track(bodies, "Asking known queries")
-    wrong = [fault for body in asked if (fault := _fault(target, here, body))]
-    return CheckReport(release, len(bodies), wrong)
+    release, bodies = target.release, known_queries(here)
+    asked = progress.track(_faults(target, here, bodies), "Asking known queries", len(bodies))
+    return CheckReport(release, len(bodies), [wrong for wrong in asked if wrong])
 
 
 def release(
@@ -251,12 +240,6 @@ def target_of(kind: str, name: str, home: Path) -> Target | None:
     return SageMakerTarget(name, Account.of_environment())
 
 
-def known_queries(dataset: Dataset) -> list[dict[str, Any]]:
-    """Bodies of `CHECKED` invocations, the same for the same dataset."""
-    rows = np.linspace(0, dataset.n_playlists - 1, CHECKED).astype(int)
-    return [_body(dataset, int(row), _SEEDS[place % len(_SEEDS)]) for place, row in enumerate(rows)]
-
-
 def servable(folder: Path) -> Opened:
     """The dataset of a servable folder, with its models loaded.
 
@@ -276,29 +259,29 @@ def servable(folder: Path) -> Opened:
     return here
 
 
-def _body(dataset: Dataset, row: int, n_seeds: int) -> dict[str, Any]:
-    tracks = dataset.playlists[row][:n_seeds]
-    title = None if n_seeds == 1 else dataset.playlists.titles[row]
-    return {"seeds": dataset.values("uri", tracks), "title": title}
+def _faults(target: Target, here: Opened, bodies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What is wrong with the answer to each known query; empty where nothing is."""
+    for body, said in zip(bodies, _answers(target, bodies), strict=True):
+        yield str(said) if isinstance(said, SegueError) else fault(here, body, said)
 
 
-def _fault(target: Target, here: Opened, body: Mapping[str, Any]) -> str:
-    """What is wrong with the endpoint's answer; empty if nothing is."""
-    asked = QueryIn.model_validate(body)
-    ours = prediction(answer(here.recommender, asked.query(here.dataset, here.matcher)))
+def _answers(target: Target, bodies: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+    """What an endpoint answers to each body, or the SegueError of one that it does not answer."""
+    singly, batch = bodies[:_SINGLY], bodies[_SINGLY:]
+    for body in singly:
+        yield _invoked(target, body)
+    said = _invoked(target, {"instances": batch})
+    if isinstance(said, SegueError):
+        yield from [said] * len(batch)
+        return
+    found = said.get("predictions") if isinstance(said, dict) else None
+    if not isinstance(found, list) or len(found) != len(batch):
+        found = [said] * len(batch)
+    yield from found
+
+
+def _invoked(target: Target, body: Mapping[str, Any]) -> Any:
     try:
-        theirs = Prediction.model_validate(target.invoke(body))
+        return target.invoke(body)
     except SegueError as problem:
-        return str(problem)
-    except ValidationError:
-        return f"{_shown(body)} is answered by something else than a continuation."
-    if [track.uri for track in theirs.tracks] != [track.uri for track in ours.tracks]:
-        return f"{_shown(body)} is continued by other tracks."
-    scores = zip(ours.tracks, theirs.tracks, strict=True)
-    if not all(isclose(a.score, b.score, rel_tol=_RELATIVE) for a, b in scores):
-        return f"{_shown(body)} is continued with other scores."
-    return ""
-
-
-def _shown(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False)[:200]
+        return problem

@@ -5,23 +5,16 @@ import re
 import shutil
 import socket
 
+import numpy as np
 import pytest
 import requests
 from typer.testing import CliRunner
 
 from core.__main__ import app
 from core.dataset.dataset import Dataset
-from core.dataset.library import open_dataset
 from core.errors import SegueError
-from core.serving.endpoint import (
-    CHECKED,
-    check,
-    check_again,
-    known_queries,
-    release,
-    settle,
-    target_of,
-)
+from core.serving.endpoint import check, check_again, release, settle, target_of
+from core.serving.known import CHECKED
 from core.serving.local import LocalTarget
 from core.serving.serve import serve
 from core.training.default import set_default
@@ -43,13 +36,6 @@ def other(served, tmp_path_factory) -> Workspace:
     shutil.copytree(served.folder, folder)
     set_default(Dataset(folder / "planted"), "popularity")
     return Workspace(folder)
-
-
-def test_known_queries_are_of_every_kind(served):
-    queries = known_queries(open_dataset(served, "planted"))
-    assert len(queries) == CHECKED
-    assert {min(len(query["seeds"]), 12) for query in queries} == {0, 1, 5, 12}
-    assert {bool(query["title"]) for query in queries} == {True, False}
 
 
 def test_a_release_answers_and_its_successor_takes_over(local, served, other):
@@ -166,6 +152,26 @@ def test_the_commands_say_what_answers_where(served, other, tmp_path, capsys):
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{address}/ping", timeout=5)
     assert "local or sagemaker" in call("deploy", served.folder, "--target", "none", code=1)
+
+
+class Told:
+    """A target that answers a batch with what it was told, and nothing else."""
+
+    def __init__(self, said):
+        self.said = said
+
+    def invoke(self, body):
+        if "instances" not in body:
+            raise SegueError("Not this one.")
+        return self.said
+
+
+@pytest.mark.parametrize("said", [None, [], {}, {"predictions": [{}]}, {"predictions": {"a": 1}}])
+def test_a_batch_of_another_shape_is_wrong(said, served):
+    singly, batch = np.split(np.array(check(Told(said), served.folder).wrong), 2)
+    assert set(singly) == {"Not this one."}
+    assert all("something else than a continuation" in one for one in batch)
+    assert len(batch) == CHECKED // 2
 
 
 def test_a_folder_of_two_datasets_is_not_servable(local, served, tmp_path):
