@@ -25,6 +25,7 @@ from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.progress import SILENT, Progress
 from core.query import answer
+from core.serving.known import start_of
 from core.serving.opened import Opened, opened
 from core.serving.schema import TOKEN, QueryIn, prediction
 from core.workspace import REPOSITORY, Workspace
@@ -60,12 +61,16 @@ _PATIENCE_S, _LOOK_S = 120.0, 0.25
 
 @dataclass
 class _Tally:
-    """What one client saw: how long answers took, which it did not get, how many were others."""
+    """What one client saw: how long answers took, which it did not get, how many were others.
+
+    `ended_by` is what it cannot go on after.
+    """
 
     requests: int = 0
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     differing: int = 0
+    ended_by: Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class Load:
     requests : int
         Sent.
     errors : int
-        Of these, not answered with status 200.
+        Of these, not answered with status 200 and JSON.
     differing : int
         Of these, answered otherwise than in this process.
     per_s : float
@@ -121,15 +126,36 @@ class ServeReport:
     cores: int
     seconds: float
 
-    def as_json(self) -> dict[str, Any]:
-        """Figures, and whether the aims are met."""
-        grown = self.api.late_mb / self.api.early_mb - 1
-        met = {
+    @property
+    def grown(self) -> float:
+        """Growth of the API's memory from the second quarter of the time to the last."""
+        return self.api.late_mb / self.api.early_mb - 1
+
+    @property
+    def met(self) -> dict[str, bool]:
+        """Whether each aim is met."""
+        return {
             "errors": not self.api.errors,
             "differing": not self.api.differing,
-            "memory": grown <= GROWTH,
+            "memory": self.grown <= GROWTH,
         }
-        return asdict(self) | {"met": met}
+
+    def require_met(self) -> None:
+        """Raise a SegueError that says which aims are missed, if any is."""
+        api, met = self.api, self.met
+        missed = {
+            "errors": f"{api.errors:,} of {api.requests:,} requests failed, the first by "
+            f"{api.first_error!r}",
+            "differing": f"{api.differing:,} answers differ from this process's",
+            "memory": f"memory grew by {self.grown:.0%}",
+        }
+        if not all(met.values()):
+            said = "; ".join(missed[aim] for aim in met if not met[aim])
+            raise SegueError(f"The API misses its aims: {said}.")
+
+    def as_json(self) -> dict[str, Any]:
+        """Figures, and whether the aims are met."""
+        return asdict(self) | {"met": self.met}
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Header and rows for a terminal."""
@@ -183,7 +209,8 @@ def serve_benchmark(
     bodies = _bodies(here.dataset, here.recommender.choices, np.random.default_rng(seed))
     known = [_answer(here, body) for body in progress.track(bodies, "Answering in this process")]
     usual = sorted((json.dumps(one) for one in known), key=len)[len(known) // 2]
-    segue = [sys.executable, "-m", "core", "serve", "--dataset", name, "--port", "0"]
+    served = ["serve", "--dataset", name, "--host", "127.0.0.1", "--port", "0"]
+    segue = [sys.executable, "-m", "core", *served]
     bare = [sys.executable, "-c", _BARE.format(answer=usual)]
     cores = len(os.sched_getaffinity(0))
     with _serving(segue, workspace) as (process, port):
@@ -206,11 +233,7 @@ def _body(dataset: Dataset, models: Sequence[str], random: np.random.Generator) 
     row = int(random.integers(dataset.n_playlists))
     n_seeds = int(random.choice([0, 1, 5, 10, 25]))
     titled = not n_seeds or random.random() < 0.5
-    body: dict[str, Any] = {
-        "seeds": dataset.values("uri", dataset.playlists[row][:n_seeds]),
-        "title": dataset.playlists.titles[row] if titled else None,
-        "k": int(random.choice([10, 20, 50])),
-    }
+    body = start_of(dataset, row, n_seeds, titled) | {"k": int(random.choice([10, 20, 50]))}
     if random.random() < 0.3:
         body["model"] = str(random.choice(models))
     if random.random() < 0.3:
@@ -268,11 +291,19 @@ def _load(
     for thread in threads:
         thread.start()
     memory = []
-    while any(thread.is_alive() for thread in threads):
+    while _asking(threads, tallies):
         memory.append((time.perf_counter() - begin, _resident_mb(process)))
         progress.update(_LOAD, min(1.0, memory[-1][0] / seconds))
         time.sleep(_LOOK_S)
     return _summary(tallies, memory, time.perf_counter() - begin, seconds)
+
+
+def _asking(threads: Sequence[threading.Thread], tallies: Sequence[_Tally]) -> bool:
+    """Whether clients still ask; raises what ended one of them."""
+    asking = any(thread.is_alive() for thread in threads)
+    if ended := next((tally.ended_by for tally in tallies if tally.ended_by), None):
+        raise ended
+    return asking
 
 
 def _resident_mb(process: psutil.Process) -> float:
@@ -293,25 +324,37 @@ def _client(
     """Ask one query after the other, in an order of its own, and compare."""
     random = np.random.default_rng(number)
     connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
-    while time.perf_counter() < end:
-        which = int(random.integers(len(sent)))
-        tally.requests += 1
-        start = time.perf_counter()
-        try:
-            connection.request("POST", "/invocations", sent[which], _HEADERS)
-            response = connection.getresponse()
-            content = response.read()
-        except (OSError, HTTPException) as error:
-            connection.close()
-            tally.errors.append(repr(error))
-            time.sleep(_LOOK_S)
-            continue
-        tally.seconds.append(time.perf_counter() - start)
-        if response.status != 200:
-            tally.errors.append(f"{response.status}: {content[:200].decode(errors='replace')}")
-        elif json.loads(content) != known[which]:
-            tally.differing += 1
-    connection.close()
+    try:
+        while time.perf_counter() < end:
+            which = int(random.integers(len(sent)))
+            _ask(connection, sent[which], known[which], tally)
+    except Exception as error:
+        tally.ended_by = error
+    finally:
+        connection.close()
+
+
+def _ask(connection: HTTPConnection, sent: bytes, known: Any, tally: _Tally) -> None:
+    tally.requests += 1
+    start = time.perf_counter()
+    try:
+        connection.request("POST", "/invocations", sent, _HEADERS)
+        response = connection.getresponse()
+        content = response.read()
+    except (OSError, HTTPException) as error:
+        connection.close()
+        tally.errors.append(repr(error))
+        time.sleep(_LOOK_S)
+        return
+    tally.seconds.append(time.perf_counter() - start)
+    said = content[:200].decode(errors="replace")
+    if response.status != 200:
+        tally.errors.append(f"{response.status}: {said}")
+        return
+    try:
+        tally.differing += json.loads(content) != known
+    except ValueError:
+        tally.errors.append(f"no JSON: {said}")
 
 
 def _summary(

@@ -116,10 +116,9 @@ def bench_serve(
         report = serve_benchmark(State.workspace, dataset, clients, seconds, progress=progress)
     if as_json:
         print_json(report.as_json())
-        return
-    print_table(*report.table())
-    if report.api.first_error:
-        say(f"The first error: {report.api.first_error}")
+    else:
+        print_table(*report.table())
+    report.require_met()
 
 
 @app.command(name="quality")
