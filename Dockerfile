@@ -27,6 +27,6 @@ ENV PYTHONUNBUFFERED=1 \
 USER segue
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=3 \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/ping', timeout=8)"]
+    CMD ["python", "-c", "from urllib.request import ProxyHandler, build_opener; build_opener(ProxyHandler({})).open('http://127.0.0.1:8080/ping', timeout=8)"]
 ENTRYPOINT ["python", "-m", "core"]
 CMD ["serve"]

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
 
 import psutil
 
@@ -21,6 +21,8 @@ from core.serving.schema import TOKEN
 from core.workspace import REPOSITORY, alone, read_json, write_json
 
 STARTING_S, ANSWERING_S, STOPPING_S = 120.0, 60.0, 10.0
+_PING_S = 5.0
+_HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class _Process:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{_HOST}:{self.port}"
 
     def find(self) -> psutil.Process | None:
         try:
@@ -123,7 +125,7 @@ class LocalTarget:
             f"{address}/invocations", json.dumps(body).encode(), headers
         )
         try:
-            with urlopen(request, timeout=ANSWERING_S) as answer:  # noqa: S310
+            with _open(request, ANSWERING_S) as answer:
                 content: dict[str, Any] = json.load(answer)
                 return content
         except HTTPError as error:
@@ -189,7 +191,7 @@ class LocalTarget:
 def _start(folder: Path, port: int, log: Path) -> _Process:
     with log.open("wb") as said:
         process = subprocess.Popen(  # noqa: S603  # our own command
-            [sys.executable, "-m", "core", "serve", "--port", str(port)],
+            _command(port),
             cwd=REPOSITORY,
             env=os.environ | {"SEGUE_WORKSPACE": str(folder.absolute())},
             stdin=subprocess.DEVNULL,
@@ -200,9 +202,13 @@ def _start(folder: Path, port: int, log: Path) -> _Process:
     return _Process(process.pid, psutil.Process(process.pid).create_time(), port, str(folder))
 
 
+def _command(port: int) -> list[str]:
+    return [sys.executable, "-m", "core", "serve", "--host", _HOST, "--port", str(port)]
+
+
 def _free_port() -> int:
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((_HOST, 0))
         port: int = free.getsockname()[1]
         return port
 
@@ -210,15 +216,22 @@ def _free_port() -> int:
 def _await(started: _Process, log: Path) -> None:
     """Wait until a server answers its ping; raise if it does not."""
     end = time.monotonic() + STARTING_S
-    while time.monotonic() < end and started.is_running():
+    while started.is_running():
         try:
-            with urlopen(f"{started.address}/ping", timeout=5):  # noqa: S310  # our own address
+            with _open(f"{started.address}/ping", _PING_S):
                 return
-        except OSError:
+        except OSError as error:
+            if time.monotonic() > end:
+                why = f"it did not answer within {STARTING_S:g} s ({error})."
+                raise SegueError(f"The endpoint did not come up: {why}") from error
             time.sleep(0.1)
     said = log.read_text(errors="replace").strip().splitlines()
-    why = said[-1] if said else f"it did not answer within {STARTING_S:g} s"
-    raise SegueError(f"The endpoint did not come up: {why}")
+    raise SegueError(f"The endpoint did not come up: {said[-1] if said else 'it ended.'}")
+
+
+def _open(request: Request | str, timeout: float) -> Any:
+    """The response of a server of this machine, whatever proxies the environment names."""
+    return build_opener(ProxyHandler({})).open(request, timeout=timeout)
 
 
 def _detail(error: HTTPError) -> str:

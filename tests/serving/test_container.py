@@ -66,6 +66,19 @@ def test_it_is_no_root_and_looks_after_its_health(dockerfile):
     assert re.fullmatch(r"python:3\.\d+-slim-\w+", said(dockerfile, "FROM"))
 
 
+def test_its_health_is_asked_past_proxies(dockerfile, address):
+    python, *command, code = json.loads(said(dockerfile, "HEALTHCHECK").partition(" CMD ")[2])
+    assert python == "python"
+
+    def is_healthy(at: str) -> bool:
+        asked = [sys.executable, *command, code.replace("http://127.0.0.1:8080", at)]
+        behind = os.environ | {"http_proxy": "http://127.0.0.1:1"}
+        return subprocess.run(asked, env=behind, capture_output=True).returncode == 0
+
+    assert is_healthy(address)
+    assert not is_healthy("http://127.0.0.1:1")
+
+
 def test_system_packages_are_those_of_the_hosted_app(dockerfile):
     (installed,) = re.findall(r"--no-install-recommends ([\w -]+?) +&&", dockerfile[1][1])
     assert installed.split() == (ROOT / "packages.txt").read_text("utf-8").split()

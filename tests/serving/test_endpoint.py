@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import socket
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from core.__main__ import app
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
+from core.serving import local as module
 from core.serving.endpoint import check, check_again, release, settle, target_of
 from core.serving.known import CHECKED
 from core.serving.local import LocalTarget
@@ -90,6 +92,15 @@ def test_what_does_not_come_up_changes_nothing(local, served, tmp_path):
     assert local.address == first
 
 
+def test_what_does_not_answer_says_so_and_not_its_last_word(local, served, monkeypatch):
+    mute = "import time; print('Ready.', flush=True); time.sleep(60)"
+    monkeypatch.setattr(module, "_command", lambda _: [sys.executable, "-S", "-c", mute])
+    monkeypatch.setattr(module, "STARTING_S", 0.5)
+    with pytest.raises(SegueError, match=r"did not come up: it did not answer within 0\.5 s \("):
+        local.deploy(served.folder)
+    assert local.address is None
+
+
 def test_a_release_that_was_cut_off_is_rolled_back_by_the_next(local, served, other):
     release(local, served.folder)
     local.deploy(other.folder)
@@ -99,7 +110,9 @@ def test_a_release_that_was_cut_off_is_rolled_back_by_the_next(local, served, ot
         requests.get(f"{cut_off}/ping", timeout=5)
 
 
-def test_a_server_with_a_token_is_checked_with_it(local, served, monkeypatch):
+def test_a_server_is_asked_directly_and_with_its_token(local, served, monkeypatch):
+    monkeypatch.setenv("SEGUE_HOST", "127.0.0.2")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("SEGUE_API_TOKEN", "let me in")
     assert release(local, served.folder).wrong == []
     monkeypatch.delenv("SEGUE_API_TOKEN")
