@@ -41,6 +41,9 @@ class Target(Protocol):
             If another one is under way.
         """
 
+    def require_told(self) -> None:
+        """Raise a SegueError that names what `deploy` needs to be told, if that is missing."""
+
     def deploy(self, folder: Path) -> str:
         """Bring a servable folder up in place of what answers now, and wait until it answers.
 
@@ -142,9 +145,10 @@ def release(
     Raises
     ------
     SegueError
-        If the folder cannot be served, does not come up or fails the check, or if another release
-        of the endpoint is under way.
+        If the target needs to be told more, the folder cannot be served, does not come up or fails
+        the check, or if another release of the endpoint is under way.
     """
+    target.require_told()
     progress.update("Loading the models here")
     servable(folder)
     with target.alone():

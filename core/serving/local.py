@@ -15,10 +15,11 @@ from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 import psutil
+from pydantic import TypeAdapter, ValidationError
 
 from core.errors import SegueError
 from core.serving.schema import TOKEN
-from core.workspace import REPOSITORY, alone, read_json, write_json
+from core.workspace import REPOSITORY, alone, write_json
 
 STARTING_S, ANSWERING_S, STOPPING_S = 120.0, 60.0, 10.0
 _PING_S = 5.0
@@ -66,18 +67,29 @@ class _Process:
                     process.kill()
 
 
+@dataclass(frozen=True)
+class _Record:
+    """The server that answers now, whether its release is open, and what answered before that."""
+
+    now: _Process | None = None
+    is_open: bool = False
+    before: _Process | None = None
+
+
+_RECORD = TypeAdapter(_Record)
+
+
 class LocalTarget:
     """Servers on this machine, one at a time, remembered in a folder; see `endpoint.Target`.
 
     Parameters
     ----------
     folder : Path
-        Its `endpoint.json` says which server answers now, whether its release is open, and which
-        one answered before that.
+        Holds `endpoint.json`, a `_Record`, and the logs of its servers.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._record = folder, folder / "endpoint.json"
+        self._folder, self._file = folder, folder / "endpoint.json"
 
     @property
     def address(self) -> str | None:
@@ -98,19 +110,24 @@ class LocalTarget:
         with alone(self._folder, "Another release of this endpoint is under way."):
             yield
 
+    def require_told(self) -> None:
+        """It needs to be told nothing."""
+
     def deploy(self, folder: Path) -> str:
         """Start a server beside the one that answers now, which is stopped by `accept`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        if (now := self._read("now")) and self._is_open():
-            self.roll_back(now.id)
-        log = self._folder / "server.log"
-        started = _start(folder, _free_port(), log)
+        known = self._read()
+        if known.now and known.is_open:
+            self.roll_back(known.now.id)
+        port = _free_port()
+        log = self._new_log(port)
+        started = _start(folder, port, log)
         try:
             _await(started, log)
+            self._write(_Record(started, is_open=True, before=self._running()))
         except BaseException:
             started.stop()
             raise
-        self._write(started, self._running(), is_open=True)
         return started.id
 
     def invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,57 +152,60 @@ class LocalTarget:
 
     def accept(self, release: str) -> None:
         """Stop the server before."""
-        now = self._require(release)
-        if before := self._read("before"):
-            before.stop()
-        self._write(now, None)
+        known, now = self._require(release)
+        if known.before:
+            known.before.stop()
+        self._write(_Record(now))
 
     def roll_back(self, release: str) -> None:
         """Stop the server of an open release; the one before answers again."""
-        now = self._require(release)
-        if not self._is_open():
+        known, now = self._require(release)
+        if not known.is_open:
             raise SegueError("What was accepted is not rolled back: release something else.")
         now.stop()
-        self._write(self._read("before"), None)
+        self._write(_Record(known.before))
 
     def stop(self) -> None:
-        """Stop whatever answers."""
-        if self.address is None:
-            raise SegueError("No endpoint runs on this machine.")
+        """Stop whatever runs, whether it answers now or answered before an open release."""
         with self.alone():
-            for which in ("now", "before"):
-                if process := self._read(which):
-                    process.stop()
-            self._write(None, None)
+            known = self._read()
+            running = [one for one in (known.now, known.before) if one and one.is_running()]
+            if not running:
+                raise SegueError("No endpoint runs on this machine.")
+            for server in running:
+                server.stop()
+            self._write(_Record())
 
-    def _require(self, release: str) -> _Process:
-        """The server of a release, if it is the last that was deployed."""
-        now = self._read("now")
-        if now is None or now.id != release:
+    def _require(self, release: str) -> tuple[_Record, _Process]:
+        """What is known, and the server of a release, if it is the last that was deployed."""
+        known = self._read()
+        if known.now is None or known.now.id != release:
             raise SegueError("Another release took the place of this one; it stays as it is.")
-        return now
+        return known, known.now
 
     def _running(self) -> _Process | None:
-        now = self._read("now")
+        now = self._read().now
         return now if now and now.is_running() else None
 
-    def _is_open(self) -> bool:
-        return bool(self._stored().get("open"))
+    def _read(self) -> _Record:
+        if not self._file.exists():
+            return _Record()
+        try:
+            return _RECORD.validate_json(self._file.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise SegueError(f"{self._file} is damaged: stop the server and delete it.") from error
 
-    def _read(self, which: str) -> _Process | None:
-        said = self._stored().get(which)
-        return _Process(**said) if said else None
+    def _write(self, record: _Record) -> None:
+        write_json(self._file, asdict(record))
 
-    def _stored(self) -> dict[str, Any]:
-        return read_json(self._record) if self._record.exists() else {}
-
-    def _write(
-        self, now: _Process | None, before: _Process | None, *, is_open: bool = False
-    ) -> None:
-        write_json(
-            self._record,
-            {"now": now and asdict(now), "open": is_open, "before": before and asdict(before)},
-        )
+    def _new_log(self, port: int) -> Path:
+        """A file for what a server says; of the others those are kept whose servers are known."""
+        known = self._read()
+        kept = {f"{one.port}.log" for one in (known.now, known.before) if one}
+        for log in self._folder.glob("*.log"):
+            if log.name not in kept:
+                log.unlink()
+        return self._folder / f"{port}.log"
 
 
 def _start(folder: Path, port: int, log: Path) -> _Process:

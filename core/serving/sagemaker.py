@@ -109,9 +109,13 @@ class SageMakerTarget:
         """Nothing can be held: ids of releases keep two from settling each other's."""
         return nullcontext()
 
+    def require_told(self) -> None:
+        """Raise a SegueError unless the account is complete."""
+        self._account.require()
+
     def deploy(self, folder: Path) -> str:
         """Pack and upload the models, and point the endpoint to them."""
-        self._account.require()
+        self.require_told()
         with self._sentences():
             now = self._endpoint()
             if now and now["EndpointStatus"] == "Failed":  # which can only be deleted

@@ -5,8 +5,12 @@ import re
 import shutil
 import socket
 import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import requests
 from typer.testing import CliRunner
@@ -22,13 +26,48 @@ from core.serving.serve import serve
 from core.training.default import set_default
 from core.workspace import Workspace
 
+STUB = """
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
 
 @pytest.fixture
 def local(tmp_path):
     target = LocalTarget(tmp_path / "endpoint")
     yield target
-    if target.address:
+    with suppress(SegueError):
         target.stop()
+
+
+@pytest.fixture
+def stub(local, monkeypatch) -> LocalTarget:
+    """A target whose servers come up at once, answer a ping and refuse all else."""
+    command = [sys.executable, "-S", "-c", STUB]
+    monkeypatch.setattr(module, "_command", lambda port: [*command, str(port)])
+    return local
+
+
+def accepted(target: LocalTarget) -> str:
+    """The address of a new server, whose release is closed."""
+    target.accept(target.deploy(Path("anything")))
+    return target.address
+
+
+def answers(address: str) -> bool:
+    try:
+        return requests.get(f"{address}/ping", timeout=5).ok
+    except requests.ConnectionError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -54,60 +93,116 @@ def test_a_release_answers_and_its_successor_takes_over(local, served, other):
         check_again(local, first.release, served.folder)
 
 
-def test_what_answers_wrongly_is_rolled_back(local, served, other):
-    first = release(local, served.folder).release
-    address = local.address
-    deployed = local.deploy(other.folder)
-    report = check(local, served.folder)
+def test_what_answers_wrongly_is_rolled_back(stub, served):
+    address = accepted(stub)
+    first = stub.release
+    deployed = stub.deploy(served.folder)
+    report = check(stub, served.folder)
     assert report.release == deployed
-    with pytest.raises(SegueError, match=r"^Rolled back\. .* \d+ of 12 known queries wrongly"):
-        settle(local, deployed, report)
-    assert (local.address, local.release) == (address, first)
+    with pytest.raises(SegueError, match=r"^Rolled back\. .* 12 of 12 known queries wrongly"):
+        settle(stub, deployed, report)
+    assert (stub.address, stub.release) == (address, first)
     with pytest.raises(SegueError, match="Another release took the place"):
-        settle(local, deployed, report)  # as a step that is run again would
+        settle(stub, deployed, report)  # as a step that is run again would
     with pytest.raises(SegueError, match="accepted is not rolled back"):
-        settle(local, first, report)
-    assert local.address == address
-    assert check(local, served.folder).wrong == []
+        settle(stub, first, report)
+    assert stub.address == address
+    assert answers(address)
 
 
-def test_what_is_interrupted_is_rolled_back_and_nobody_else_releases_meanwhile(local, served):
+def test_what_is_interrupted_is_rolled_back_and_nobody_else_releases_meanwhile(stub, served):
     def interrupted(report):
         with pytest.raises(SegueError, match="Another release of this endpoint is under way"):
-            release(local, served.folder)
+            release(stub, served.folder)
+        with pytest.raises(SegueError, match="Another release of this endpoint is under way"):
+            stub.stop()
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        release(local, served.folder, seen=interrupted)
-    assert local.address is None
+        release(stub, served.folder, seen=interrupted)
+    assert stub.address is None
 
 
-def test_what_does_not_come_up_changes_nothing(local, served, tmp_path):
-    release(local, served.folder)
+def test_what_does_not_come_up_changes_nothing(stub, served, tmp_path, monkeypatch):
+    first = accepted(stub)
     shutil.copytree(served.folder, tmp_path / "untrained")
     shutil.rmtree(tmp_path / "untrained" / "planted" / "models")
-    first = local.address
+    monkeypatch.undo()
     with pytest.raises(SegueError, match=r"did not come up: .*No model is trained"):
-        local.deploy(tmp_path / "untrained")
-    assert local.address == first
+        stub.deploy(tmp_path / "untrained")
+    assert stub.address == first
 
 
-def test_what_does_not_answer_says_so_and_not_its_last_word(local, served, monkeypatch):
+def test_what_does_not_answer_says_so_and_not_its_last_word(local, monkeypatch):
     mute = "import time; print('Ready.', flush=True); time.sleep(60)"
     monkeypatch.setattr(module, "_command", lambda _: [sys.executable, "-S", "-c", mute])
     monkeypatch.setattr(module, "STARTING_S", 0.5)
     with pytest.raises(SegueError, match=r"did not come up: it did not answer within 0\.5 s \("):
-        local.deploy(served.folder)
+        local.deploy(Path("anything"))
     assert local.address is None
 
 
-def test_a_release_that_was_cut_off_is_rolled_back_by_the_next(local, served, other):
-    release(local, served.folder)
-    local.deploy(other.folder)
-    cut_off = local.address
-    assert release(local, served.folder).wrong == []
-    with pytest.raises(requests.ConnectionError):
-        requests.get(f"{cut_off}/ping", timeout=5)
+def test_a_release_that_was_cut_off_is_rolled_back_by_the_next(stub):
+    first = accepted(stub)
+    stub.deploy(Path("anything"))
+    cut_off = stub.address
+    last = stub.deploy(Path("anything"))
+    assert not answers(cut_off)
+    stub.roll_back(last)
+    assert stub.address == first
+
+
+def test_stopping_leaves_no_server_of_an_open_release(stub, tmp_path):
+    first = accepted(stub)
+    stub.deploy(Path("anything"))
+    record = json.loads((tmp_path / "endpoint" / "endpoint.json").read_text())
+    psutil.Process(record["now"]["pid"]).kill()
+    while stub.address:
+        time.sleep(0.01)
+    stub.stop()
+    assert not answers(first)
+    with pytest.raises(SegueError, match="No endpoint runs"):
+        stub.stop()
+
+
+def test_each_server_has_a_log_while_it_is_known(stub, tmp_path):
+    def logs() -> dict[str, int]:
+        """Lines by port."""
+        found = (tmp_path / "endpoint").glob("*.log")
+        return {log.stem: len(log.read_text().splitlines()) for log in found}
+
+    first = accepted(stub)
+    before = logs()
+    second = stub.deploy(Path("anything"))
+    assert answers(first)
+    assert list(before) == [first.rpartition(":")[2]]
+    assert {name: lines - 1 for name, lines in logs().items() if name in before} == before
+    assert len(logs()) == 2
+    stub.accept(second)
+    last = stub.deploy(Path("anything"))
+    assert not before.keys() & logs().keys()
+    assert len(logs()) == 2
+    stub.roll_back(last)
+
+
+def test_another_process_of_the_same_number_is_not_ours(tmp_path):
+    mine = psutil.Process()
+    server = {"pid": mine.pid, "created": mine.create_time(), "port": 1, "folder": ""}
+    file, target = tmp_path / "endpoint.json", LocalTarget(tmp_path)
+    file.write_text(json.dumps({"now": server}))
+    assert target.address == "http://127.0.0.1:1"
+    file.write_text(json.dumps({"now": server | {"created": mine.create_time() - 1}}))
+    assert target.address is None
+    with pytest.raises(SegueError, match="No endpoint runs"):
+        target.stop()
+
+
+@pytest.mark.parametrize("said", ["", "{", "[]", '{"now": {"pid": 1}}', '{"is_open": "often"}'])
+def test_a_damaged_record_is_one_sentence(tmp_path, said):
+    (tmp_path / "endpoint.json").write_text(said)
+    damaged = re.escape(f"{tmp_path / 'endpoint.json'} is damaged: stop the server and delete it.")
+    with pytest.raises(SegueError, match=f"^{damaged}$"):
+        _ = LocalTarget(tmp_path).address
 
 
 def test_a_server_is_asked_directly_and_with_its_token(local, served, monkeypatch):
@@ -169,6 +264,8 @@ def test_the_commands_say_what_answers_where(served, other, tmp_path, capsys):
 
 class Told:
     """A target that answers a batch with what it was told, and nothing else."""
+
+    release = None
 
     def __init__(self, said):
         self.said = said
