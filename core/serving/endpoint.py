@@ -63,7 +63,8 @@ class Target(Protocol):
         Raises
         ------
         SegueError
-            If it does not come up; what answered before then answers still.
+            If it does not come up. What answered before then answers still, as it does after an
+            interrupt.
         """
 
     def invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:

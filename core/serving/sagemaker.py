@@ -28,6 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,41}")
 _BEFORE = "segue:before"
 """Tag of a configuration: the one that it took the place of, empty if there was none."""
 _ACCEPTED = "segue:accepted"
+_CHANGING = ("CreateEndpoint", "UpdateEndpoint")
 """Tag of a configuration that passed its check."""
 
 
@@ -123,7 +124,12 @@ class SageMakerTarget:
                 now = None
             before = self._accepted(now["EndpointConfigName"]) if now else ""
             made = self._configure(folder, before)
-            self._point_to(made)
+            try:
+                self._point_to(made)
+            except BaseException as error:  # whoever interrupts the wait does not want the change
+                if getattr(error, "operation_name", "") not in _CHANGING:  # else AWS refused it
+                    self._take_back(made, before)
+                raise
         return made
 
     def invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,17 +223,39 @@ class SageMakerTarget:
             self._sagemaker.create_endpoint(**asked)
         else:
             self._sagemaker.update_endpoint(**asked)
-        with suppress(WaiterError):  # the description says how it ended
-            self._sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=self._name)
-        now = self._endpoint() or {"EndpointStatus": "deleted", "EndpointConfigName": ""}
+        now = self._settled()
         status = now["EndpointStatus"]
         # An update that fails ends in service too: AWS goes back to the configuration before.
-        if status == "InService" and now["EndpointConfigName"] == configuration:
-            return
-        if status == "Failed":
-            self.stop()
-        why = now.get("FailureReason") or f"its status is {status}"
-        raise self._problem(f"it did not come up: {why}")
+        if status != "InService" or now["EndpointConfigName"] != configuration:
+            why = now.get("FailureReason") or f"its status is {status}"
+            raise self._problem(f"it did not come up: {why}")
+
+    def _take_back(self, made: str, before: str) -> None:
+        """Have the endpoint serve by the configuration before one that is not to be served.
+
+        AWS lets no endpoint be changed or deleted while a change is under way, so this one is
+        waited for, to its good or bad end.
+        """
+        try:
+            with self._sentences():
+                now = self._settled()
+                failed = now["EndpointStatus"] == "Failed"
+                if now["EndpointConfigName"] != made and not failed:  # AWS went back by itself
+                    return
+                if failed or not before:
+                    self.stop()
+                if before:
+                    self._point_to(before)
+        except SegueError as problem:
+            raise self._problem(
+                f"configuration {made} was not checked, and could not be taken back ({problem})"
+            ) from problem
+
+    def _settled(self) -> dict[str, Any]:
+        """AWS's description of the endpoint when no change is under way any more."""
+        with suppress(WaiterError):  # the description says how it ended
+            self._sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=self._name)
+        return self._endpoint() or {"EndpointStatus": "deleted", "EndpointConfigName": ""}
 
     def _require(self, release: str) -> None:
         """Raise a SegueError unless this is the release that answers."""

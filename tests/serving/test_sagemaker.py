@@ -10,7 +10,9 @@ from pathlib import Path
 import boto3
 import pytest
 import requests
+from botocore.exceptions import EndpointConnectionError, WaiterError
 from moto.core.responses import ActionResult
+from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
 from moto.sagemakerruntime.models import SageMakerRuntimeBackend
@@ -39,6 +41,8 @@ def update_endpoint(self) -> ActionResult:
     endpoint = backend.endpoints[self._get_param("EndpointName")]
     wanted = self._get_param("EndpointConfigName")
     backend.describe_endpoint_config(wanted)
+    if endpoint.endpoint_status != "InService":
+        raise AWSValidationException("Cannot update in-progress endpoint.")
     endpoint.endpoint_config_name = wanted
     return ActionResult({"EndpointArn": endpoint.arn})
 
@@ -126,6 +130,11 @@ def configuration(name="segue") -> str | None:
     return there[name].endpoint_config_name if name in there else None
 
 
+def accept(target, folder) -> None:
+    """Bring an endpoint up that is not checked."""
+    target.accept(target.deploy(folder))
+
+
 def test_an_endpoint_is_created_then_updated(container, target, served, other):
     assert target.address is None
     assert release(target, served.folder).asked == CHECKED
@@ -175,7 +184,7 @@ def can(aws: str, bodies: list[str]) -> None:
 def test_a_failed_check_brings_back_the_configuration_before(
     container, target, served, monkeypatch
 ):
-    release(target, served.folder)
+    accept(target, served.folder)
     first = configuration()
     monkeypatch.setattr("core.serving.known.answer", wrongly)  # so that the container's differ
     with pytest.raises(SegueError, match=r"^Rolled back. .* 12 of 12 known queries wrongly"):
@@ -195,8 +204,8 @@ def test_a_failed_check_without_an_endpoint_before_leaves_none(target, served):
     assert configuration() is None
 
 
-def test_another_process_may_roll_back(container, target, served, other):
-    release(target, served.folder)
+def test_another_process_may_roll_back(target, served, other):
+    accept(target, served.folder)
     first = configuration()
     deployed = target.deploy(other)
     assert configuration() == deployed != first
@@ -226,6 +235,75 @@ def test_an_interrupted_check_is_rolled_back(container, target, served, monkeypa
     assert configuration() is None
 
 
+def wait_once(monkeypatch, how, status="Updating"):
+    """Have the first wait for an endpoint end like this, with the endpoint in this state."""
+    waits = []
+
+    def wait(waiter, **_):
+        endpoint = sagemaker_backends[OWNER][REGION].endpoints.get("segue")
+        waits.append(waiter)
+        if len(waits) == 1:
+            endpoint.endpoint_status = status
+            raise how
+        if endpoint and endpoint.endpoint_status in ("Creating", "Updating"):
+            endpoint.endpoint_status = "InService"
+
+    monkeypatch.setattr("botocore.waiter.Waiter.wait", wait)
+    return waits
+
+
+@pytest.mark.parametrize("how", [KeyboardInterrupt(), EndpointConnectionError(endpoint_url="x")])
+def test_an_interrupted_wait_ends_with_what_answered_before(target, served, monkeypatch, how):
+    accept(target, served.folder)
+    first = configuration()
+    wait_once(monkeypatch, how)
+    with pytest.raises((KeyboardInterrupt, SegueError)):
+        target.deploy(served.folder)
+    assert configuration() == first
+    assert sagemaker_backends[OWNER][REGION].endpoints["segue"].endpoint_status == "InService"
+
+
+def test_an_interrupted_creation_leaves_no_endpoint(target, served, monkeypatch):
+    wait_once(monkeypatch, KeyboardInterrupt(), "Creating")
+    with pytest.raises(KeyboardInterrupt):
+        target.deploy(served.folder)
+    assert configuration() is None
+
+
+def test_an_update_that_ends_in_failure_is_replaced_by_what_answered_before(
+    target, served, monkeypatch
+):
+    accept(target, served.folder)
+    first = configuration()
+    wait_once(monkeypatch, WaiterError("endpoint_in_service", "It failed.", {}), "Failed")
+    with pytest.raises(SegueError, match="did not come up: its status is Failed"):
+        target.deploy(served.folder)
+    assert configuration() == first
+    assert sagemaker_backends[OWNER][REGION].endpoints["segue"].endpoint_status == "InService"
+
+
+def test_an_update_that_aws_refuses_is_not_waited_for(target, served, monkeypatch):
+    accept(target, served.folder)
+    first = configuration()
+    sagemaker_backends[OWNER][REGION].endpoints["segue"].endpoint_status = "Updating"
+    waits = wait_once(monkeypatch, KeyboardInterrupt())
+    with pytest.raises(SegueError, match="Cannot update in-progress endpoint"):
+        target.deploy(served.folder)
+    assert (configuration(), waits) == (first, [])
+
+
+def test_what_cannot_be_taken_back_is_said(target, served, monkeypatch):
+    accept(target, served.folder)
+
+    def never(waiter, **_):
+        sagemaker_backends[OWNER][REGION].endpoints["segue"].endpoint_status = "Updating"
+        raise WaiterError("endpoint_in_service", "Max attempts exceeded", {})
+
+    monkeypatch.setattr("botocore.waiter.Waiter.wait", never)
+    with pytest.raises(SegueError, match=r"not checked, and could not be taken back \(.*progress"):
+        target.deploy(served.folder)
+
+
 def test_what_does_not_come_up_says_why_and_is_deleted(target, served, monkeypatch):
     def failing(backend, *args, **fields):
         endpoint = created(backend, *args, **fields)
@@ -252,8 +330,8 @@ def test_an_endpoint_that_failed_is_made_anew(target, served):
     assert endpoints["segue"].endpoint_status == "InService"
 
 
-def test_an_update_that_aws_takes_back_is_no_success(container, target, served, monkeypatch):
-    release(target, served.folder)
+def test_an_update_that_aws_takes_back_is_no_success(target, served, monkeypatch):
+    accept(target, served.folder)
 
     def taken_back(self):
         return ActionResult({"EndpointArn": "arn"})
@@ -265,7 +343,7 @@ def test_an_update_that_aws_takes_back_is_no_success(container, target, served, 
     assert configuration() == first
 
 
-def test_an_endpoint_of_others_is_not_rolled_back(container, target, served):
+def test_an_endpoint_of_others_is_not_rolled_back(target, served):
     target.deploy(served.folder)
     client, now = boto3.client("sagemaker"), configuration()
     arn = client.describe_endpoint_config(EndpointConfigName=now)["EndpointConfigArn"]
@@ -275,12 +353,17 @@ def test_an_endpoint_of_others_is_not_rolled_back(container, target, served):
     assert configuration() == now
 
 
-def test_an_endpoint_is_stopped(container, target, served):
-    release(target, served.folder)
+def test_an_endpoint_is_stopped(target, served):
+    accept(target, served.folder)
     target.stop()
     assert target.address is None
     with pytest.raises(SegueError, match="segue: "):
         target.stop()
+
+
+def test_what_it_needs_to_be_told_comes_before_the_models():
+    with pytest.raises(SegueError, match="needs to be told SEGUE_IMAGE"):
+        release(SageMakerTarget("segue", Account("", "", "")), Path("nowhere"))
 
 
 @pytest.mark.parametrize(
