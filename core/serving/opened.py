@@ -8,6 +8,7 @@ from core.dataset.dataset import Dataset
 from core.dataset.library import open_dataset
 from core.dataset.matching import Matcher
 from core.dataset.search import SearchIndex
+from core.dataset.sources.lists import ListedTrack
 from core.recommender import Recommender
 from core.training.train import load_recommender
 from core.workspace import Workspace
@@ -26,22 +27,40 @@ class Opened:
         self.dataset = dataset
         self._lock = threading.RLock()
 
-    @cached_property
-    def _recommender(self) -> Recommender:
-        return load_recommender(self.dataset)
-
     @property
     def recommender(self) -> Recommender:
         """Everything that is trained on it; a SegueError where nothing is."""
         with self._lock:
             return self._recommender
 
-    @cached_property
+    @property
     def matcher(self) -> Matcher:
-        return Matcher(self.dataset)
+        """Finds listed tracks in it."""
+        with self._lock:
+            return self._matcher
+
+    @property
+    def search(self) -> SearchIndex:
+        """Finds its tracks and artists by words."""
+        with self._lock:
+            return self._search
+
+    def warm(self) -> None:
+        """Open every part now; a SegueError where nothing is trained."""
+        _ = self.recommender, self.matcher, self.search
 
     @cached_property
-    def search(self) -> SearchIndex:
+    def _recommender(self) -> Recommender:
+        return load_recommender(self.dataset)
+
+    @cached_property
+    def _matcher(self) -> Matcher:
+        matcher = Matcher(self.dataset)
+        matcher.match([ListedTrack(None, "-", "-", None, None, 1)])  # sorts its index
+        return matcher
+
+    @cached_property
+    def _search(self) -> SearchIndex:
         return SearchIndex(self.dataset.folder / "search")
 
 
