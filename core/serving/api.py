@@ -8,56 +8,53 @@
 
 import hmac
 import os
-from collections.abc import Callable
-from http import HTTPStatus
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any
 
-import anyio
 import pyarrow as pa
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from pydantic import ValidationError
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import SegueError
 from core.query import answer
 from core.ranking.ranker import LABEL, RANKER, SOURCE
 from core.recommender import FUSION
 from core.retrieval import MODELS
-from core.serving.limits import LimitedBody
+from core.serving.limits import Turns, body_of
 from core.serving.metrics import Measured
 from core.serving.opened import Opened, first_dataset, opened
+from core.serving.problems import add_handlers, described, invalid_body
 from core.serving.schema import (
+    INVOCATION,
     MOST_LETTERS,
     TOKEN,
     BatchIn,
     Found,
-    Invocation,
     Matches,
     ModelOut,
     Models,
     Prediction,
     Predictions,
-    Problem,
     QueryIn,
+    bearer,
+    body_schema,
     prediction,
 )
 from core.workspace import Workspace
 
-PROBLEM_JSON = "application/problem+json"
-MOST_BYTES = 1_000_000
-"""Of a request's body."""
 MOST_FOUND = 50
 
 _FUSED = "All models, fused"
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": HTTPStatus(status).phrase,
-        "content": {PROBLEM_JSON: {"schema": Problem.model_json_schema()}},
-    }
-    for status in (400, 401, 413, 415, 422, 503)
-}
+_ALWAYS = (500, 503)
+_JSON = re.compile(
+    r"|application/(json|octet-stream|x-www-form-urlencoded)|[\w.-]+/[\w.-]+\+json", re.ASCII
+)
+"""What a body of JSON may be called: nothing, and what clients say who do not think of it."""
+_BODY, _BODY_PARTS = body_schema("#/components/schemas/{model}")
 _bearer = HTTPBearer(auto_error=False, description=f"Where the server has {TOKEN} set.")
 
 
@@ -74,29 +71,53 @@ def create_api(
     token : str, optional
         What callers have to show as bearer (RFC 6750); by default the environment's
         SEGUE_API_TOKEN, and where there is none everyone may ask.
+
+    Raises
+    ------
+    SegueError
+        If nobody could show that token.
     """
-    api = FastAPI(
+    api = _Described(
         title="Segue",
         version="1",
-        description="What should play next? Continues playlists by their tracks, title, or both.",
+        description="What should play next? Continues playlists by their tracks, title, or both. "
+        "Whatever fails is answered by problem details (RFC 9457); 404 and 405 at other paths and "
+        "by other methods, too.",
         docs_url=None,
         redoc_url=None,
-        responses=_PROBLEMS,
+        redirect_slashes=False,
     )
-    api.add_exception_handler(SegueError, _on_mistake)
-    api.add_exception_handler(RequestValidationError, _on_invalid)
-    api.add_exception_handler(StarletteHTTPException, _on_refusal)
-    api.add_exception_handler(Exception, _on_fault)
+    add_handlers(api)
     _add_routes(
         api,
         _answering(workspace, dataset),
-        _admission(token or os.environ.get(TOKEN) or ""),
+        _admission(bearer(token or os.environ.get(TOKEN) or "")),
     )
-    api.add_middleware(LimitedBody, most=MOST_BYTES)
     measured = Measured()
     api.add_middleware(measured.middleware)
+    api.add_middleware(_HeadAsGet)
     api.add_route("/metrics", measured.report, include_in_schema=False)
     return api
+
+
+class _Described(FastAPI):
+    """Describes also the body that is not read until the request has been let in."""
+
+    def openapi(self) -> dict[str, Any]:
+        said = super().openapi()
+        said["components"]["schemas"] |= _BODY_PARTS
+        return said
+
+
+class _HeadAsGet:
+    """ASGI middleware: servers leave out the body of what answers a HEAD (RFC 9110, 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
+        await self._app(asked, receive, send)
 
 
 def _answering(workspace: Workspace, dataset: str | None) -> Callable[[], Opened]:
@@ -117,7 +138,9 @@ def _answering(workspace: Workspace, dataset: str | None) -> Callable[[], Opened
 def _admission(token: str) -> list[Any]:
     """What a request has to pass: the bearer, where the server has one."""
 
-    def admit(shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+    async def admit(
+        shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    ) -> None:
         given = shown.credentials if shown else ""
         if not hmac.compare_digest(given.encode(), token.encode()):
             raise HTTPException(
@@ -127,41 +150,78 @@ def _admission(token: str) -> list[Any]:
     return [Depends(admit)] if token else []
 
 
-def _add_routes(api: FastAPI, now: Callable[[], Opened], guarded: list[Any]) -> None:
-    threads = anyio.CapacityLimiter(os.cpu_count() or 1)
+def _add_routes(api: FastAPI, now: Callable[[], Opened], guards: Sequence[Any]) -> None:
+    turns, pings = Turns(), Turns()
+    guarded = [*guards, Depends(turns.admitted)]
+    refused = (401, *_ALWAYS) if guards else _ALWAYS
 
-    async def working(work: Callable[[], Any]) -> Any:
-        return await anyio.to_thread.run_sync(work, limiter=threads)
+    @api.get(
+        "/ping", summary="Whether there is something to answer from", responses=described(*_ALWAYS)
+    )
+    async def ping(request: Request) -> dict[str, str]:
+        async with pings.turn(request) as step:
+            return {"status": "ok", "dataset": (await step(now)).dataset.name}
 
-    @api.get("/ping", summary="Whether there is something to answer from")
-    async def ping() -> dict[str, str]:
-        here = await working(lambda: now().recommender.dataset.name)
-        return {"status": "ok", "dataset": here}
+    @api.post(
+        "/invocations",
+        summary="Continue playlists",
+        dependencies=guarded,
+        response_model=Prediction | Predictions,
+        responses=described(400, 408, 413, 415, 422, *refused),
+        openapi_extra={"requestBody": {"required": True, "content": {"application/json": _BODY}}},
+    )
+    async def invocations(request: Request) -> Response:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not _JSON.fullmatch(kind):
+            raise HTTPException(415, "Send JSON, and say so: Content-Type: application/json.")
+        body = await body_of(request)
+        async with turns.turn(request) as step:
+            asked = await step(partial(_read, body))
+            here = await step(now)
+            if isinstance(asked, QueryIn):
+                said = await step(partial(_predicted, here, asked))
+            else:
+                each = [await step(partial(_predicted, here, one)) for one in asked.instances]
+                said = b'{"predictions":[' + b",".join(each) + b"]}"
+        return Response(said, media_type="application/json")
 
-    @api.post("/invocations", summary="Continue playlists", dependencies=guarded)
-    async def invocations(body: Invocation) -> Prediction | Predictions:
-        return await working(lambda: _invoked(now(), body))
-
-    @api.get("/api/search", summary="Find tracks or artists by name", dependencies=guarded)
+    @api.get(
+        "/api/search",
+        summary="Find tracks or artists by name",
+        dependencies=guarded,
+        responses=described(422, *refused),
+    )
     async def search(
+        request: Request,
         q: Annotated[str, Query(min_length=1, max_length=MOST_LETTERS, description="Words typed.")],
         kind: Annotated[str, Query(pattern="^(tracks|artists)$")] = "tracks",
         k: Annotated[int, Query(ge=1, le=MOST_FOUND, description="Results, at most.")] = 10,
     ) -> Matches:
-        return await working(lambda: _found(now(), q, kind, k))
+        async with turns.turn(request) as step:
+            return await step(lambda: _found(now(), q, kind, k))
 
-    @api.get("/api/models", summary="What may answer, the default first", dependencies=guarded)
-    async def models() -> Models:
-        return await working(lambda: _models(now()))
+    @api.get(
+        "/api/models",
+        summary="What may answer, the default first",
+        dependencies=guarded,
+        responses=described(*refused),
+    )
+    async def models(request: Request) -> Models:
+        async with turns.turn(request) as step:
+            return await step(lambda: _models(now()))
 
 
-def _invoked(here: Opened, body: QueryIn | BatchIn) -> Prediction | Predictions:
-    def one(asked: QueryIn) -> Prediction:
-        return prediction(answer(here.recommender, asked.query(here.dataset, here.matcher)))
+def _read(body: bytes) -> QueryIn | BatchIn:
+    try:
+        return INVOCATION.validate_json(body)
+    except ValidationError as error:
+        raise invalid_body(error) from None
 
-    if isinstance(body, QueryIn):
-        return one(body)
-    return Predictions(predictions=[one(asked) for asked in body.instances])
+
+def _predicted(here: Opened, asked: QueryIn) -> bytes:
+    """One answer as JSON: of many, its text takes a tenth of the memory of its objects."""
+    found = answer(here.recommender, asked.query(here.dataset, here.matcher))
+    return prediction(found).model_dump_json().encode()
 
 
 def _found(here: Opened, q: str, kind: str, k: int) -> Matches:
@@ -197,33 +257,3 @@ def _described(name: str) -> tuple[str, str]:
     if name == RANKER:
         return LABEL, SOURCE
     return (_FUSED, "") if name == FUSION else (MODELS[name].label, MODELS[name].source)
-
-
-# --- errors ---
-
-
-def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(content, status, headers, PROBLEM_JSON)
-
-
-async def _on_mistake(_: Request, error: Exception) -> Response:
-    return _problem(422, str(error))
-
-
-async def _on_invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    if request.method == "POST" and "json" not in request.headers.get("content-type", ""):
-        return _problem(415, "Send JSON, and say so: Content-Type: application/json.")
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in ("query", "batch"))
-    return _problem(422, f"{where}: {first['msg']}.")
-
-
-async def _on_refusal(_: Request, error: Exception) -> Response:
-    assert isinstance(error, StarletteHTTPException)
-    return _problem(error.status_code, str(error.detail), dict(error.headers or {}))
-
-
-async def _on_fault(_: Request, __: Exception) -> Response:
-    return _problem(500, "Segue failed at this request; its log says how.")

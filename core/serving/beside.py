@@ -6,6 +6,7 @@ import anyio
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core.errors import SegueError
 from core.workspace import Workspace
 
 PATHS = ("/ping", "/invocations", "/metrics", "/openapi.json", "/api/{rest:path}")
@@ -39,7 +40,11 @@ class _WhenAsked:
 
     def _make(self) -> ASGIApp:
         from core.serving.api import create_api
+        from core.serving.problems import problem
 
-        with self._lock:
-            self._api = self._api or create_api(Workspace())
-            return self._api
+        try:
+            with self._lock:
+                self._api = self._api or create_api(Workspace())
+                return self._api
+        except SegueError as mistake:
+            return problem(503, str(mistake))

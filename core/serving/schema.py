@@ -1,8 +1,17 @@
 """What goes over the wire: the API's description and its validation, from one set of classes."""
 
+import re
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    model_validator,
+)
 
 from core.dataset.dataset import Dataset
 from core.dataset.matching import Matcher, artists_named
@@ -13,9 +22,32 @@ from core.query import Answer, Query
 
 MOST_TRACKS, MOST_LETTERS, MOST_K, MOST_INSTANCES = 500, 1_000, 500, 64
 """Of one query: tracks of each kind, letters of a text, tracks to add; queries of a batch."""
+MOST_EXPLAINED, MOST_ADDED, MOST_CREDITED = 50, 5_000, 50_000
+"""Tracks that one query adds with reasons; that a batch adds; and of those with reasons, times the
+seeds and likes that each is explained by. An answer then has some ten megabytes at most."""
+_MOST_IN_A_NAME = 80
 
 TOKEN = "SEGUE_API_TOKEN"  # noqa: S105  # a name
 """Names, in the environment, what callers have to show as bearer."""
+_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+
+
+def bearer(token: str) -> str:
+    """A token as callers can show it (RFC 6750, 2.1): without the end of its line.
+
+    Raises
+    ------
+    SegueError
+        If it has characters that a bearer token cannot have; the sentence does not show it.
+    """
+    shown = token.strip()
+    if token and not _BEARER.fullmatch(shown):
+        raise SegueError(
+            f"{TOKEN} is no bearer token: it may have letters of ASCII, digits and - . _ ~ + /, "
+            "and = at its end (RFC 6750)."
+        )
+    return shown
+
 
 Text = Annotated[str, Field(min_length=1, max_length=MOST_LETTERS)]
 Track = Annotated[
@@ -80,13 +112,27 @@ class QueryIn(_Strict):
     k: int = Field(default=20, ge=1, le=MOST_K, description="Tracks to add.")
     model: str | None = Field(
         default=None,
-        max_length=MOST_LETTERS,
+        min_length=1,
+        max_length=_MOST_IN_A_NAME,
         description="One of `/api/models`; by default the first.",
     )
     dials: DialsIn = DialsIn()
     likes: Tracks = Field(default_factory=list, description="Tracks to steer towards.")
     dislikes: Tracks = Field(default_factory=list, description="Tracks to steer away from.")
-    reasons: bool = Field(default=False, description="Also say why, track by track.")
+    reasons: bool = Field(
+        default=False, description=f"Also say why, of {MOST_EXPLAINED} tracks at most."
+    )
+
+    @model_validator(mode="after")
+    def _explicable(self) -> Self:
+        if self.reasons and self.k > MOST_EXPLAINED:
+            raise ValueError(f"k is {self.k}; with reasons it is at most {MOST_EXPLAINED}")
+        return self
+
+    @property
+    def credited(self) -> int:
+        """Tracks times what each is explained by; 0 without reasons."""
+        return self.k * (len(self.seeds) + len(self.likes)) if self.reasons else 0
 
     def query(self, dataset: Dataset, matcher: Matcher) -> Query:
         """The query on this dataset; a SegueError that names what is no track or artist."""
@@ -112,6 +158,19 @@ class BatchIn(_Strict):
         description="Changes nothing: TensorFlow Serving's has it.",
     )
 
+    @model_validator(mode="after")
+    def _answerable(self) -> Self:
+        added = sum(one.k for one in self.instances)
+        if added > MOST_ADDED:
+            raise ValueError(f"they ask for {added:,} tracks; at most {MOST_ADDED:,} at once")
+        credited = sum(one.credited for one in self.instances)
+        if credited > MOST_CREDITED:
+            raise ValueError(
+                f"with reasons, tracks times seeds and likes come to {credited:,}; at most "
+                f"{MOST_CREDITED:,} at once"
+            )
+        return self
+
 
 def _shape(body: Any) -> str:
     return "batch" if isinstance(body, dict) and "instances" in body else "query"
@@ -120,6 +179,13 @@ def _shape(body: Any) -> str:
 Invocation = Annotated[
     Annotated[QueryIn, Tag("query")] | Annotated[BatchIn, Tag("batch")], Discriminator(_shape)
 ]
+INVOCATION: TypeAdapter[QueryIn | BatchIn] = TypeAdapter(Invocation)
+
+
+def body_schema(reference: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """JSON schema of an `INVOCATION`, and its parts by name, which are referred to like this."""
+    whole = INVOCATION.json_schema(ref_template=reference)
+    return {"schema": whole}, whole.pop("$defs")
 
 
 class TrackOut(BaseModel):

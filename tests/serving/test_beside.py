@@ -45,6 +45,7 @@ def test_the_api_answers_beside_the_pages(app, served):
     assert get(f"{app}/api/models").json()["dataset"] == "planted"
     assert "/invocations" in get(f"{app}/openapi.json").json()["paths"]
     assert 'segue_requests_total{route="/ping",status="200"}' in get(f"{app}/metrics").text
+    assert requests.head(f"{app}/ping", timeout=60).ok
     elsewhere = get(f"{app}/api/elsewhere")
     assert elsewhere.status_code == 404
     assert elsewhere.headers["content-type"] == "application/problem+json"
@@ -66,6 +67,15 @@ def test_below_a_path_it_answers_below_it(served, monkeypatch):
         described = get(f"{address}/below/this/openapi.json").json()
         assert described["servers"] == [{"url": "/below/this"}]
         assert get(f"{address}/ping").status_code == 404
+
+
+def test_a_token_that_nobody_can_show_closes_the_api(served, monkeypatch):
+    monkeypatch.setenv("SEGUE_WORKSPACE", str(served.folder))
+    monkeypatch.setenv("SEGUE_API_TOKEN", "lét-me-in")
+    with listening(Starlette(routes=api_routes())) as address:
+        refused = get(f"{address}/api/models")
+    assert refused.status_code == 503
+    assert "SEGUE_API_TOKEN is no bearer token" in refused.json()["detail"]
 
 
 def test_pages_and_api_share_one_copy_of_the_models(served, monkeypatch):
