@@ -7,11 +7,14 @@ import uvicorn
 
 from core.errors import SegueError
 from core.serving.api import create_api
+from core.serving.limits import MOST_REQUESTS
 from core.serving.opened import first_dataset, opened
 from core.workspace import Workspace
 
 _BACKLOG = 2048
 """Connections that wait; Python's own default is far fewer than clients that come at once."""
+_CONNECTIONS = 4 * MOST_REQUESTS
+"""That are open; more are answered 503 and closed, whatever they ask."""
 
 
 def serve(
@@ -38,16 +41,20 @@ def serve(
     Raises
     ------
     SegueError
-        If there is no such dataset, no model is trained on it, or the port is taken.
+        If there is no such dataset, no model is trained on it, the token of the environment is
+        none, or nothing can listen there.
     """
     name = dataset or first_dataset(workspace)
     if name is None:
         raise SegueError(f"There is no dataset in {workspace.folder}: import one first.")
-    _ = opened(workspace, name).recommender
+    api = create_api(workspace, name)
+    opened(workspace, name).warm()
     with _listening(host, port) as taken:
         shown = f"[{host}]" if ":" in host else host
         on_ready(f"http://{shown}:{taken.getsockname()[1]}")
-        config = uvicorn.Config(create_api(workspace, name), log_level="warning", lifespan="off")
+        config = uvicorn.Config(
+            api, log_level="warning", lifespan="off", limit_concurrency=_CONNECTIONS
+        )
         uvicorn.Server(config).run(sockets=[taken])
 
 
@@ -56,4 +63,7 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise SegueError(f"Nothing can listen on {host}:{port} ({error.strerror}).") from error
+        why = (error.strerror or str(error)).partition(" (while")[0]  # then the address once more
+        raise SegueError(f"Nothing can listen on {host}:{port} ({why}).") from error
+    except (TypeError, UnicodeError) as error:
+        raise SegueError(f"{host!r} cannot name a host.") from error
