@@ -13,7 +13,7 @@ from core.workspace import Workspace
 
 _BACKLOG = 2048
 """Connections that wait; Python's own default is far fewer than clients that come at once."""
-_CONNECTIONS = 4 * MOST_REQUESTS
+CONNECTIONS = 4 * MOST_REQUESTS
 """That are open; more are answered 503 and closed, whatever they ask."""
 
 
@@ -53,7 +53,7 @@ def serve(
         shown = f"[{host}]" if ":" in host else host
         on_ready(f"http://{shown}:{taken.getsockname()[1]}")
         config = uvicorn.Config(
-            api, log_level="warning", lifespan="off", limit_concurrency=_CONNECTIONS
+            api, log_level="warning", lifespan="off", limit_concurrency=CONNECTIONS
         )
         uvicorn.Server(config).run(sockets=[taken])
 

@@ -1,6 +1,7 @@
 """What one server takes on: much work, many requests at once, slow bodies, clients that left."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -10,8 +11,10 @@ import pytest
 import requests
 
 from core.query import answer
-from core.serving import api, limits
+from core.serving import api, limits, schema
 from core.serving.api import create_api
+from core.serving.serve import CONNECTIONS
+from core.workspace import REPOSITORY
 from tests.serving.conftest import listening
 from tests.serving.test_api import problem
 
@@ -153,6 +156,23 @@ REASONED = {"k": 50, "reasons": True, "seeds": ["t:0-01"] * 300, "likes": ["t:0-
 )
 def test_much_work_in_a_small_request_is_refused(ask, body, said):
     assert said in problem(ask(body), 422)
+
+
+def test_the_documented_limits_are_those_that_hold():
+    described = (REPOSITORY / "docs" / "hosting.md").read_text("utf-8")
+    (table,) = re.findall(r"\| at most \| otherwise \|\n(.*?)\n\n", described, re.S)
+    named = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", table)]
+    assert [number for number in named if number not in (408, 413, 422, 503)] == [
+        limits.MOST_BYTES // 1_000_000,
+        limits.READING_S,
+        schema.MOST_INSTANCES,
+        schema.MOST_ADDED,
+        schema.MOST_EXPLAINED,
+        schema.MOST_CREDITED,
+        limits.ANSWERING_S,
+        limits.MOST_REQUESTS,
+        CONNECTIONS,
+    ]
 
 
 def test_what_is_just_allowed_is_answered(ask):
