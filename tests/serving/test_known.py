@@ -96,7 +96,7 @@ def test_tracks_of_equal_scores_may_come_in_any_order(here, monkeypatch):
     assert fault(here, body, said) == ""
     said["tracks"][-1] = longer["tracks"][-1]
     assert fault(here, body, said) == ""
-    said["tracks"][-1] = said["tracks"][-2]
+    said["tracks"][2] = said["tracks"][1]
     assert "other tracks" in fault(here, body, said)
     exchanged(said := answered(here, body), 2, 3)
     assert "other tracks" in fault(here, body, said)
