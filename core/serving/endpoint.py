@@ -232,7 +232,7 @@ def target_of(kind: str, name: str, home: Path) -> Target | None:
     if kind == "local":
         from core.serving.local import LocalTarget
 
-        return LocalTarget(home / ".endpoints" / checked_name(name))
+        return LocalTarget(home / ".endpoints" / f"{checked_name(name)}.json")
     if kind != "sagemaker":
         raise SegueError(f"There is no target {kind!r}; there are local, sagemaker and none.")
     try:

@@ -80,16 +80,16 @@ _RECORD = TypeAdapter(_Record)
 
 
 class LocalTarget:
-    """Servers on this machine, one at a time, remembered in a folder; see `endpoint.Target`.
+    """Servers on this machine, one at a time, remembered in a file; see `endpoint.Target`.
 
     Parameters
     ----------
-    folder : Path
-        Holds `endpoint.json`, a `_Record`, and the logs of its servers.
+    record : Path
+        JSON file, a `_Record`. The folder beside it that ends in `.servers` holds a lock and logs.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._file = folder, folder / "endpoint.json"
+    def __init__(self, record: Path) -> None:
+        self._file, self._folder = record, record.with_suffix(".servers")
 
     @property
     def address(self) -> str | None:
@@ -153,9 +153,9 @@ class LocalTarget:
     def accept(self, release: str) -> None:
         """Stop the server before."""
         known, now = self._require(release)
+        self._write(_Record(now))
         if known.before:
             known.before.stop()
-        self._write(_Record(now))
 
     def roll_back(self, release: str) -> None:
         """Stop the server of an open release; the one before answers again."""
