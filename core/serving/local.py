@@ -132,11 +132,13 @@ class LocalTarget:
 
     def invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The server's answer over HTTP."""
+        from core.serving.schema import bearer
+
         address = self.address
         if address is None:
             raise SegueError("No endpoint runs on this machine: deploy a servable folder first.")
         headers = {"Content-Type": "application/json"}
-        if token := os.environ.get(TOKEN):
+        if token := bearer(os.environ.get(TOKEN, "")):
             headers["Authorization"] = f"Bearer {token}"
         request = Request(  # noqa: S310  # our own address
             f"{address}/invocations", json.dumps(body).encode(), headers

@@ -209,7 +209,7 @@ def test_a_damaged_record_is_one_sentence(tmp_path, said):
 def test_a_server_is_asked_directly_and_with_its_token(local, served, monkeypatch):
     monkeypatch.setenv("SEGUE_HOST", "127.0.0.2")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    monkeypatch.setenv("SEGUE_API_TOKEN", "let-me-in")
+    monkeypatch.setenv("SEGUE_API_TOKEN", "let-me-in\n")
     assert release(local, served.folder).wrong == []
     monkeypatch.delenv("SEGUE_API_TOKEN")
     assert "401" in check(local, served.folder).wrong[0]
