@@ -4,7 +4,6 @@
 what `python -m core submit` writes, byte for byte.
 """
 
-import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +14,17 @@ from metaflow import FlowSpec, Parameter, current, resources, step
 from core.dataset.dataset import Dataset
 from core.evaluation.challenge import PublicChallenge
 from core.evaluation.shards import shards
-from core.training.depot import Depot, delivered, fetched, shared
+from core.training.depot import (
+    Depot,
+    delivered,
+    fetched,
+    require_writable,
+    shared,
+    usual_store,
+)
 from core.training.pipeline import content_to_answer, require_unchanged
+from core.training.servable import ANSWERING, DATA
 from core.training.submit import merge_parts, require_challenge, write_part
-from core.workspace import Workspace
 
 
 class SegueBatchFlow(FlowSpec):
@@ -29,7 +35,7 @@ class SegueBatchFlow(FlowSpec):
     out = Parameter("out", required=True, help="CSV to write, or its S3 address.")
     store = Parameter(
         "store",
-        default=os.environ.get("SEGUE_STORE") or str(Workspace().folder),
+        default=usual_store(),
         help="Workspace folder, such as one that the pipeline built, or s3://bucket/prefix.",
     )
     model = Parameter("model", default="", help="What answers; the default where empty.")
@@ -41,6 +47,7 @@ class SegueBatchFlow(FlowSpec):
     @step
     def start(self) -> None:
         """Read the file, and cut it."""
+        require_writable(self.out)
         self.place = f".batch/{current.run_id}"
         _, public, self.content = self._asked()
         self.slices = shards(len(public), self.parts)
@@ -84,7 +91,7 @@ class SegueBatchFlow(FlowSpec):
         return data, public
 
     def _asked(self) -> tuple[Dataset, PublicChallenge, dict[str, Any]]:
-        data = Dataset(self._depot().reading(self.dataset))
+        data = Dataset(self._depot().reading(self.dataset, (*DATA, *ANSWERING)))
         with tempfile.TemporaryDirectory() as scratch:
             file = fetched(self.challenge, Path(scratch))
             return data, require_challenge(data, file), content_to_answer(data, file)

@@ -20,7 +20,7 @@ from core.dataset.dataset import Dataset
 from core.errors import SegueError, in_words
 from core.evaluation.shards import Part, shards
 from core.training import run_card, runs
-from core.training.depot import Depot, shared
+from core.training.depot import Depot, shared, usual_store
 from core.training.evaluate import measured_part, merged, write_evaluation
 from core.training.fitted import Held, fit_held_out, load_fitted, store_fitted
 from core.training.grid import require_metric
@@ -42,10 +42,9 @@ from core.training.points import (
     planned,
     record_place,
 )
-from core.training.servable import build_servable
+from core.training.servable import DATA, build_servable
 from core.training.settings import parse_grids
 from core.training.workers import ONE_THREAD
-from core.workspace import Workspace
 
 if TYPE_CHECKING:
     from core.serving.endpoint import CheckReport, Target
@@ -84,7 +83,7 @@ class SegueFlow(FlowSpec):
     source = Parameter("source", default="auto", help="mpd | nowplaying | tidytuesday | list")
     store = Parameter(
         "store",
-        default=os.environ.get("SEGUE_STORE") or str(Workspace().folder),
+        default=usual_store(),
         help="Workspace folder, or s3://bucket/prefix.",
     )
     grid = Parameter(
@@ -141,7 +140,7 @@ class SegueFlow(FlowSpec):
     @recorded
     def train(self) -> None:
         """Fit one point and measure it on the validation playlists."""
-        store, data = self._depot(), self._data()
+        store, data = self._depot(), self._data("grids")
         found = measured_point(data, self.input)
         self.reason = "" if isinstance(found, Point) else found
         store.give_back(f"{self.dataset}/{record_place(self.input['model'])}")
@@ -155,7 +154,7 @@ class SegueFlow(FlowSpec):
         """Keep the best of each model, and the best of all by the metric."""
         self.merge_artifacts(inputs, include=["run_name", "content", "further", "sizes", "tasks"])
         reasons = [one.reason for one in inputs]
-        choice = chosen(self._data(), self.tasks, reasons, self.metric, self.further)
+        choice = chosen(self._data("grids"), self.tasks, reasons, self.metric, self.further)
         self.settings = choice.settings
         run_card.fill_grid_card(current.card, self._note(**vars(choice)))
         self.next(self.fit)
@@ -260,8 +259,8 @@ class SegueFlow(FlowSpec):
     def _depot(self) -> Depot:
         return shared(self.store)
 
-    def _data(self) -> Dataset:
-        data = Dataset(self._depot().reading(self.dataset))
+    def _data(self, *besides: str) -> Dataset:
+        data = Dataset(self._depot().reading(self.dataset, (*DATA, *besides)))
         require_unchanged(self.dataset, self.content, content(data.manifest))
         return data
 

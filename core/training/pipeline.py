@@ -84,17 +84,21 @@ def cleaned(
             workspace = Workspace(Path(scratch) / "workspace")
             import_dataset(workspace, name, source, paths, progress)
         elif depot.exists(name):
-            return Dataset(depot.reading(name)).manifest
+            return _manifest(depot, name)
         else:
             workspace = Workspace()
         fresh = open_dataset(workspace, name)
         if depot.exists(name):
-            there = Dataset(depot.reading(name)).manifest
+            there = _manifest(depot, name)
             if there["fingerprint"] == fresh.manifest["fingerprint"]:
                 return there
         with depot.writing(name) as folder:
             shutil.copytree(fresh.folder, folder, dirs_exist_ok=True)
         return fresh.manifest
+
+
+def _manifest(depot: Depot, name: str) -> dict[str, Any]:
+    return Dataset(depot.reading(name, ["manifest.json"])).manifest
 
 
 def described(manifest: Mapping[str, Any]) -> dict[str, Any]:

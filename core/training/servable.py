@@ -3,6 +3,7 @@
 `SEGUE_WORKSPACE=<folder> python -m core serve` answers from it.
 """
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +17,10 @@ from core.retrieval import MODELS
 from core.training.train import Card, label_of, make
 
 _TABLES = ("manifest.json", "artists.parquet", "entries.parquet", "playlists.parquet")
-_DATA = (*_TABLES, "tracks.parquet", "arrays", "search")
+DATA = (*_TABLES, "tracks.parquet", "arrays", "search")
 """What an import writes; everything else in a dataset's folder was made from it."""
+ANSWERING = ("models", "default.json")
+"""What `load_recommender` reads besides."""
 _MEASURED = ("leaderboard.json", "dials.json", "lean.json", "replays.parquet")
 
 
@@ -29,9 +32,10 @@ def build_servable(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> list[Card]:
-    """Copy a dataset and fit the chosen models on all of it.
+    """Put a dataset into a folder of its own and fit the chosen models on all of it.
 
-    The folder alone holds these models: those of the dataset's own workspace stay as they are.
+    The folder alone holds these models: those of the dataset's own workspace stay as they are. On
+    one disk the tables take no room twice.
 
     Parameters
     ----------
@@ -42,7 +46,7 @@ def build_servable(
     settings : mapping of name to settings
         Models of the registry; and the ranker, last, which then learns from these.
     evaluation : Path, optional
-        Folder of what was measured (`evaluate.write_evaluation`), to be copied as well.
+        Folder of what was measured (`evaluate.write_evaluation`), to be put there as well.
     seed : int
     progress : Progress
 
@@ -59,7 +63,7 @@ def build_servable(
         raise SegueError("A servable folder needs at least one model.")
     inside = folder / dataset.name
     inside.mkdir()
-    for name in _DATA:
+    for name in DATA:
         _copy(dataset.folder / name, inside / name)
     if evaluation:
         for name in _MEASURED:
@@ -75,6 +79,17 @@ def build_servable(
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, target)
+        shutil.copytree(source, target, copy_function=_link)
     else:
+        _link(source, target)
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    """The same file under another name; its content where another disk or owner forbids that.
+
+    Safe because nothing is written into a file of a dataset: each is replaced by a new one.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
         shutil.copyfile(source, target)

@@ -58,7 +58,7 @@ def test_every_step_after_the_first_is_recorded_and_none_hides_its_faults():
 
 
 def test_steps_refuse_other_data_than_their_run_began_with(planted):
-    place = SimpleNamespace(reading=lambda _: planted.folder)
+    place = SimpleNamespace(reading=lambda *_: planted.folder)
     began = content(planted.manifest)
     same = SimpleNamespace(_depot=lambda: place, dataset="planted", content=began)
     assert SegueFlow._data(same).manifest == planted.manifest

@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 from dataclasses import replace
@@ -5,9 +6,10 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from core.dataset.audio_features import join_features
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
-from core.training import launch
+from core.training import launch, servable
 from core.training.depot import depot
 from core.training.launch import bounded, environment, workers
 from core.training.pipeline import (
@@ -26,7 +28,7 @@ from core.training.points import chosen_sizes, measured_point, planned
 from core.training.runs import begin, enter, note, standing, stored_runs
 from core.training.servable import build_servable
 from core.training.train import load_recommender, train
-from core.workspace import REPOSITORY, Workspace
+from core.workspace import REPOSITORY, Workspace, write_json
 
 LINES = "Artist A - One\nArtist B - Two\nArtist C - Three\n"
 
@@ -177,6 +179,37 @@ def test_a_servable_folder_holds_one_dataset_and_the_chosen_models(planted, tmp_
     assert recommender.models["playlist_knn"].params.neighbours == 7
     with pytest.raises(SegueError, match="at least one model"):
         build_servable(Dataset(source), folder, {})
+
+
+def test_a_servable_folder_takes_no_room_twice(planted, tmp_path, monkeypatch):
+    source = shutil.copytree(planted.folder, tmp_path / "planted")
+    write_json(source / "leaderboard.json", {})
+    names = ["entries.parquet", "arrays/track.npy", "search/artists/names/meta.json"]
+    for kind in ("linked", "copied"):
+        (folder := tmp_path / kind).mkdir()
+        build_servable(Dataset(source), folder, {"popularity": {}})
+        for name in names:
+            one, other = source / name, folder / "planted" / name
+            assert one.samefile(other) == (kind == "linked")
+            assert one.read_bytes() == other.read_bytes()
+        monkeypatch.setattr(servable.os, "link", forbidden)
+
+
+def forbidden(*_):
+    raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+
+def test_what_is_joined_to_a_dataset_later_leaves_the_servable_folder_as_it_was(planted, tmp_path):
+    source = shutil.copytree(planted.folder, tmp_path / "planted")
+    (folder := tmp_path / "servable").mkdir()
+    build_servable(Dataset(source), folder, {"popularity": {}})
+    built = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    table = tmp_path / "features.csv"
+    title, artist = (Dataset(source).values(name, [0])[0] for name in ("title", "artist_name"))
+    table.write_text(f"title,artist,tempo,album\n{title},{artist},120,An album\n")
+    assert join_features(Dataset(source), table).by_name == 1
+    assert {path: path.read_bytes() for path in built} == built
+    assert (source / "tracks.parquet").read_bytes() != built[folder / "planted" / "tracks.parquet"]
 
 
 # --- records ---
