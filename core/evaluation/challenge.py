@@ -516,17 +516,28 @@ def write_submission(
         writer.writerows([pid, *row] for pid, row in zip(pids, uris, strict=True))
 
 
-def verify_submission(path: Path, challenge: PublicChallenge, dataset: Dataset) -> None:
+def verify_submission(
+    path: Path, challenge: PublicChallenge, dataset: Dataset, called: str = ""
+) -> None:
     """Check that a submission answers a challenge as its rules ask.
 
     One row a playlist of the challenge, each with 500 distinct tracks of the dataset, no seed
     among them. Empty lines and lines that start with # are ignored, as the challenge does.
+
+    Parameters
+    ----------
+    path : Path
+    challenge : PublicChallenge
+    dataset : Dataset
+    called : str
+        What the sentence calls the file; its path by default.
 
     Raises
     ------
     SegueError
         One sentence on the first row that breaks a rule.
     """
+    called = called or str(path)
     seeds = dict(zip(challenge.pids, challenge.queries.seeds, strict=True))
     known: dict[str, int] = {}
     rows = _submission_rows(path)
@@ -534,7 +545,7 @@ def verify_submission(path: Path, challenge: PublicChallenge, dataset: Dataset) 
         fresh = {uri for _, _, uris in lines for uri in uris if uri not in known}
         known |= _known_ids(dataset, fresh)
         for line, pid, uris in lines:
-            where = f"{path}, line {line}, pid {pid}"
+            where = f"{called}, line {line}, pid {pid}"
             row_seeds = seeds.pop(int(pid), None) if pid.isdecimal() else None
             if row_seeds is None:
                 raise SegueError(
@@ -543,7 +554,7 @@ def verify_submission(path: Path, challenge: PublicChallenge, dataset: Dataset) 
             _verify_list(uris, np.array([known[uri] for uri in uris]), row_seeds, where)
     if seeds:
         raise SegueError(
-            f"{path} has no row for {len(seeds)} of {len(challenge)} playlists, the first with "
+            f"{called} has no row for {len(seeds)} of {len(challenge)} playlists, the first with "
             f"pid {next(iter(seeds))}."
         )
 

@@ -17,6 +17,7 @@ from core.evaluation.challenge import (
 )
 from core.evaluation.metrics import LENGTH
 from core.progress import SILENT, Progress
+from core.training.depot import require_writable
 from core.training.train import load_recommender
 from core.workspace import atomic_file
 
@@ -44,8 +45,10 @@ def write_answers(
     Raises
     ------
     SegueError
-        If the challenge cannot be read, no model is trained, or the dataset has too few tracks.
+        If the challenge cannot be read or the file not be written, no model is trained, or the
+        dataset has too few tracks.
     """
+    require_writable(str(out))
     public = require_challenge(dataset, challenge)
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "part.csv"
@@ -119,7 +122,7 @@ def merge_parts(
     team: str = "segue",
     email: str = "segue@example.org",
 ) -> Submission:
-    """Put what `write_part` wrote of a whole challenge into one file, and check it.
+    """Put what `write_part` wrote of a whole challenge into one file, if it passes the check.
 
     Parameters
     ----------
@@ -128,6 +131,7 @@ def merge_parts(
     parts : sequence of Path
         In the challenge's order.
     out : Path
+        Stays as it is where the check fails.
     team, email : str
         For the first row.
 
@@ -136,8 +140,9 @@ def merge_parts(
     SegueError
         If the parts do not answer the challenge.
     """
-    write_submission(out, public.pids, _answers(public, parts), team, email)
-    verify_submission(out, public, dataset)
+    with atomic_file(out) as partial:
+        write_submission(partial, public.pids, _answers(public, parts), team, email)
+        verify_submission(partial, public, dataset, "The submission")
     known = int(public.queries.lengths.sum())
     return Submission(len(public), known + public.unknown_seeds, public.unknown_seeds)
 

@@ -14,6 +14,7 @@ from core.dataset.library import simulate_dataset
 from core.errors import SegueError
 from core.evaluation import shards
 from core.training import submit
+from core.training.batch_flow import SegueBatchFlow
 from core.training.submit import merge_parts, require_challenge, write_answers, write_part
 from core.training.train import train
 from core.workspace import Workspace
@@ -84,6 +85,28 @@ def test_a_part_that_is_missing_is_one_sentence(dataset, challenge, tmp_path):
     ):
         merge_parts(dataset, public, [tmp_path / "first.csv"], tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_what_fails_the_check_replaces_nothing(dataset, challenge, whole, tmp_path):
+    public = require_challenge(dataset, challenge)
+    _, first, *rest = whole.read_text().splitlines(keepends=True)
+    *uris, _ = first.split(",")
+    part, out = tmp_path / "part.csv", tmp_path / "out.csv"
+    part.write_text("".join([",".join([*uris, f"{uris[1]}\n"]), *rest]))
+    out.write_text("what was there")
+    with pytest.raises(SegueError, match="submission, line 2, pid 0: 1 of the tracks are repeated"):
+        merge_parts(dataset, public, [part], out)
+    assert out.read_text() == "what was there"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "part.csv"]
+
+
+def test_where_nothing_can_be_written_nothing_is_answered(dataset, challenge, tmp_path):
+    with pytest.raises(SegueError, match="is a folder"):
+        write_answers(dataset, tmp_path / "absent.json", tmp_path)
+    flow = SegueBatchFlow(use_cli=False)
+    flow.out = str(tmp_path)
+    with pytest.raises(SegueError, match="is a folder"):
+        flow.start()
 
 
 def test_the_batch_flow_writes_the_same_file(workspace, challenge, whole, tmp_path):
