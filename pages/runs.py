@@ -1,15 +1,18 @@
 """Runs of the pipeline on the Training page: what each was asked for, and what came of it."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from core import jobs
+from core.errors import SegueError
 from core.evaluation.leaderboard import LABELS
 from core.retrieval import MODELS
-from core.training.depot import depot
+from core.training.depot import is_remote, shared, usual_store
 from core.training.run_card import told
-from core.training.runs import Run, standing, stored_runs
+from core.training.runs import Run, delete_run, standing, stored_runs
 from core.workspace import Workspace
 from pages import view
 from pages.session import Version
@@ -17,6 +20,9 @@ from pages.view import Choice
 from pages.widgets import plain
 
 RUN = Choice("training.run", "", str)
+_PROBLEM = "runs_problem"
+_FRESH_S = 20
+"""A list from afar may be so old."""
 _STANDINGS = {
     "running": "on its way",
     "broken off": "broken off",
@@ -28,7 +34,11 @@ _STANDINGS = {
 
 def show_runs(version: Version) -> None:
     """The runs on a dataset, the last first, and one of them in full."""
-    found = stored_runs(depot(str(Workspace().folder)), version.name)
+    if problem := st.session_state.pop(_PROBLEM, None):
+        st.error(plain(problem), icon=":material/error:")
+    address = usual_store()
+    listed = _listed_from_afar if is_remote(address) else _listed
+    found = listed(address, version.name)
     command = f"python -m core flow run --dataset {version.name} --grid als.factors=32,64"
     if not found:
         st.info(
@@ -55,6 +65,50 @@ def show_runs(version: Version) -> None:
         alt="Runs of the pipeline; select one to see more of it",
     )
     _run(chosen)
+    if not jobs.public() and st.button("Delete this run", icon=":material/delete:"):
+        _ask_whether_to_delete(address, chosen)
+
+
+def _listed(address: str, dataset: str) -> list[Run]:
+    return stored_runs(shared(address), dataset)
+
+
+_listed_from_afar = st.cache_data(ttl=_FRESH_S, max_entries=16, show_spinner="Listing")(_listed)
+
+
+# --- delete ---
+
+
+@st.dialog("Delete a run", on_dismiss="rerun")
+def _ask_whether_to_delete(address: str, run: Run) -> None:
+    st.markdown(
+        f"Run **{plain(run.id)}** is removed with what it measured and built. This cannot be "
+        "undone."
+    )
+    with st.container(horizontal=True):
+        if st.button("Delete it", type="primary", icon=":material/delete:"):
+            _delete(address, run)
+            st.rerun()
+        if st.button("Keep it"):
+            st.rerun()
+
+
+def _delete(address: str, run: Run) -> None:
+    """Delete a run; the page says next why it is still there, if it is."""
+    from core.serving.endpoint import served
+
+    homes = [Workspace().folder] if is_remote(address) else [Workspace().folder, Path(address)]
+    try:
+        jobs.require_private()
+        delete_run(shared(address), run, set().union(*map(served, homes)))
+    except SegueError as problem:
+        st.session_state[_PROBLEM] = str(problem)
+        return
+    _listed_from_afar.clear()
+    view.put(RUN, "")
+
+
+# --- one run ---
 
 
 def _row(run: Run) -> dict[str, Any]:

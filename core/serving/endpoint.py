@@ -245,6 +245,20 @@ def target_of(kind: str, name: str, home: Path) -> Target | None:
     return SageMakerTarget(name, Account.of_environment())
 
 
+def served(home: Path) -> set[str]:
+    """Folders that servers on this machine answer from.
+
+    Parameters
+    ----------
+    home : Path
+        As for `target_of`.
+    """
+    from core.serving.local import LocalTarget
+
+    targets = map(LocalTarget, (home / ".endpoints").glob("[!.]*"))
+    return {folder for one in targets for folder in one.folders}
+
+
 def servable(folder: Path) -> Opened:
     """The dataset of a servable folder, with its models loaded.
 

@@ -110,6 +110,12 @@ class LocalTarget:
         with alone(self._folder, "Another release of this endpoint is under way."):
             yield
 
+    @property
+    def folders(self) -> list[str]:
+        """What it answers from now, and what an open release would go back to."""
+        known = self._read()
+        return [one.folder for one in (known.now, known.before) if one and one.is_running()]
+
     def require_told(self) -> None:
         """It needs to be told nothing."""
 
@@ -221,7 +227,9 @@ def _start(folder: Path, port: int, log: Path) -> _Process:
             stderr=said,
             start_new_session=True,
         )
-    return _Process(process.pid, psutil.Process(process.pid).create_time(), port, str(folder))
+    return _Process(
+        process.pid, psutil.Process(process.pid).create_time(), port, str(folder.resolve())
+    )
 
 
 def _command(port: int) -> list[str]:

@@ -23,9 +23,14 @@ STORE = "SEGUE_STORE"
 
 def depot(address: str) -> Depot:
     """The depot at a folder or at `s3://bucket/prefix`."""
-    if address.startswith(SCHEME):
+    if is_remote(address):
         return Bucket(address)
     return Folder(Path(address).expanduser().resolve())
+
+
+def is_remote(address: str) -> bool:
+    """Whether what is at an address is not on this machine."""
+    return address.startswith(SCHEME)
 
 
 def usual_store() -> str:
@@ -47,7 +52,7 @@ def fetched(address: str, folder: Path) -> Path:
     SegueError
         If it is not there.
     """
-    if not address.startswith(SCHEME):
+    if not is_remote(address):
         path = Path(address).expanduser()
         if not path.exists():
             raise SegueError(f"{address} is not there.")
@@ -58,7 +63,7 @@ def fetched(address: str, folder: Path) -> Path:
 
 def require_writable(address: str) -> None:
     """Raise a SegueError unless a file can be written at an address, a path or in S3."""
-    if address.startswith(SCHEME):
+    if is_remote(address):
         parent, _, name = address.rpartition("/")
         Bucket(parent).require_writable(name)
         return
@@ -75,7 +80,7 @@ def require_writable(address: str) -> None:
 @contextmanager
 def delivered(address: str) -> Iterator[Path]:
     """A file to write; it is at the address, a path or in S3, if the block succeeds."""
-    if not address.startswith(SCHEME):
+    if not is_remote(address):
         yield Path(address).expanduser()
         return
     parent, _, name = address.rpartition("/")

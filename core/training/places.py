@@ -85,8 +85,11 @@ class Folder(Depot):
         pass  # it was read where it is
 
     def delete(self, place: str) -> None:
-        if (self._root / place).exists():
-            delete_folder(self._root / place)
+        path = self._root / place
+        if path.parent.is_dir():
+            recover(path.parent)
+        if path.exists():
+            delete_folder(path)
 
     def names(self, above: str) -> list[str]:
         return sorted(path.name for path in (self._root / above).glob("[!.]*"))

@@ -6,7 +6,7 @@ the test playlists, and `servable/`, the workspace of one dataset that it built.
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
@@ -200,6 +200,31 @@ def _stored(depot: Depot, name: str) -> Run:
         return _run(depot.read_json(place(name, _FILE)))
     except SegueError as problem:
         return Run(name, "damaged", problem=str(problem))
+
+
+def delete_run(depot: Depot, run: Run, served: Collection[str] = ()) -> None:
+    """Delete a run with all that it left: what it built, measured, and its record.
+
+    Parameters
+    ----------
+    depot : Depot
+    run : Run
+    served : collection of str
+        Addresses of the folders that endpoints answer from.
+
+    Raises
+    ------
+    SegueError
+        If the run is on its way, or an endpoint answers from what it built.
+    """
+    if standing(run) == "running":
+        raise SegueError(f"The run {run.id} is on its way: stop it first.")
+    if depot.address(place(run.id, "servable")) in served:
+        raise SegueError(
+            f"An endpoint answers from what the run {run.id} built: deploy something else, or "
+            "stop it with `python -m core undeploy`."
+        )
+    depot.delete(f"{ROOT}/{run.id}")
 
 
 def _run(stored: Mapping[str, Any]) -> Run:

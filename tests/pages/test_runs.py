@@ -2,11 +2,14 @@
 
 import socket
 
+import psutil
 import pytest
 
+from core.serving.endpoint import target_of
+from core.serving.local import _Process, _Record
 from core.training import runs
 from core.training.depot import depot
-from tests.pages.conftest import link, texts
+from tests.pages.conftest import link, press, texts
 
 FIGURES = {"r_precision": [0.2, 0.15, 0.25], "ndcg": [0.3, 0.2, 0.4]}
 BEST = {"r_precision": [0.3, 0.25, 0.35], "ndcg": [0.3, 0.2, 0.4]}
@@ -84,3 +87,40 @@ def test_where_nothing_ran_it_says_how(open_page):
     at = open_page("training", **{"training.part": "runs"})
     assert "No run of the pipeline" in texts(at)
     assert "core flow run --dataset planted" in at.code[0].value
+
+
+def test_runs_of_the_store_are_listed(open_page, recorded, monkeypatch, tmp_path):
+    store = depot(str(tmp_path / "store"))
+    runs.begin(store, {"dataset": "planted", "grid": "titles.x=1"}, "77")
+    monkeypatch.setenv("SEGUE_STORE", str(tmp_path / "store"))
+    at = open_page("training", **{"training.part": "runs"})
+    assert len(at.dataframe[0].value) == 1
+    assert "titles.x=1" in texts(at)
+
+
+def test_a_run_is_deleted_once_that_is_confirmed(open_page, recorded, workspace):
+    at = open_page("training", **{"training.part": "runs", "training.run": recorded[0]})
+    press(press(at, "Delete this run"), "Keep it")
+    assert len(at.dataframe[0].value) == 2
+    press(press(at, "Delete this run"), "Delete it")
+    assert len(at.dataframe[0].value) == 1
+    assert [run.id for run in runs.stored_runs(depot(str(workspace)), "planted")] == recorded[1:]
+    assert "training.run" not in link(at)
+    assert not (workspace / ".runs" / recorded[0]).exists()
+
+
+def test_a_run_that_an_endpoint_answers_from_stays(open_page, recorded, workspace):
+    me = psutil.Process()
+    folder = workspace / ".runs" / recorded[0] / "servable"
+    target = target_of("local", "any", workspace)
+    target._write(_Record(_Process(me.pid, me.create_time(), 1, str(folder.resolve()))))
+    at = open_page("training", **{"training.part": "runs", "training.run": recorded[0]})
+    press(press(at, "Delete this run"), "Delete it")
+    assert "An endpoint answers from what the run" in texts(at)
+    assert len(at.dataframe[0].value) == 2
+
+
+def test_on_a_public_host_no_run_is_deleted(open_page, recorded, monkeypatch):
+    monkeypatch.setenv("SEGUE_PUBLIC", "1")
+    at = open_page("training", **{"training.part": "runs"})
+    assert "Delete this run" not in [button.label for button in at.button]
