@@ -79,17 +79,21 @@ _listed_from_afar = st.cache_data(ttl=_FRESH_S, max_entries=16, show_spinner="Li
 # --- delete ---
 
 
-@st.dialog("Delete a run", on_dismiss="rerun")
+@st.dialog("Delete a run")
 def _ask_whether_to_delete(address: str, run: Run) -> None:
     st.markdown(
         f"Run **{plain(run.id)}** is removed with what it measured and built. This cannot be "
         "undone."
     )
     with st.container(horizontal=True):
-        if st.button("Delete it", type="primary", icon=":material/delete:"):
-            _delete(address, run)
-            st.rerun()
-        if st.button("Keep it"):
+        decided = st.button(
+            "Delete it",
+            type="primary",
+            icon=":material/delete:",
+            on_click=_delete,
+            args=(address, run),
+        )
+        if st.button("Keep it") or decided:
             st.rerun()
 
 

@@ -23,7 +23,7 @@ from core.training.depot import (
     usual_store,
 )
 from core.training.pipeline import content_to_answer, require_unchanged
-from core.training.servable import ANSWERING, DATA
+from core.training.servable import ANSWERING, TABLES
 from core.training.submit import merge_parts, require_challenge, write_part
 
 
@@ -91,7 +91,7 @@ class SegueBatchFlow(FlowSpec):
         return data, public
 
     def _asked(self) -> tuple[Dataset, PublicChallenge, dict[str, Any]]:
-        data = Dataset(self._depot().reading(self.dataset, (*DATA, *ANSWERING)))
+        data = Dataset(self._depot().reading(self.dataset, (*TABLES, *ANSWERING)))
         with tempfile.TemporaryDirectory() as scratch:
             file = fetched(self.challenge, Path(scratch))
             return data, require_challenge(data, file), content_to_answer(data, file)

@@ -42,7 +42,7 @@ from core.training.points import (
     planned,
     record_place,
 )
-from core.training.servable import DATA, build_servable
+from core.training.servable import TABLES, build_servable
 from core.training.settings import parse_grids
 from core.training.workers import ONE_THREAD
 
@@ -211,7 +211,7 @@ class SegueFlow(FlowSpec):
         store = self._depot()
         evaluation = store.reading(self._place("evaluation"))
         with store.writing(self._place("servable")) as folder:
-            build_servable(self._data(), folder, self.settings, evaluation, TEST_SEED)
+            build_servable(self._data("search"), folder, self.settings, evaluation, TEST_SEED)
         self._note(servable=store.address(self._place("servable")))
         self.next(self.deploy)
 
@@ -260,7 +260,7 @@ class SegueFlow(FlowSpec):
         return shared(self.store)
 
     def _data(self, *besides: str) -> Dataset:
-        data = Dataset(self._depot().reading(self.dataset, (*DATA, *besides)))
+        data = Dataset(self._depot().reading(self.dataset, (*TABLES, *besides)))
         require_unchanged(self.dataset, self.content, content(data.manifest))
         return data
 

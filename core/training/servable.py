@@ -16,8 +16,12 @@ from core.ranking.ranker import RANKER, Ranker
 from core.retrieval import MODELS
 from core.training.train import Card, label_of, make
 
-_TABLES = ("manifest.json", "artists.parquet", "entries.parquet", "playlists.parquet")
-DATA = (*_TABLES, "tracks.parquet", "arrays", "search")
+TABLES = (
+    *("manifest.json", "artists.parquet", "entries.parquet", "playlists.parquet"),
+    *("tracks.parquet", "arrays"),
+)
+"""What a dataset is opened and learnt from."""
+_DATA = (*TABLES, "search")
 """What an import writes; everything else in a dataset's folder was made from it."""
 ANSWERING = ("models", "default.json")
 """What `load_recommender` reads besides."""
@@ -63,7 +67,7 @@ def build_servable(
         raise SegueError("A servable folder needs at least one model.")
     inside = folder / dataset.name
     inside.mkdir()
-    for name in DATA:
+    for name in _DATA:
         _copy(dataset.folder / name, inside / name)
     if evaluation:
         for name in _MEASURED:

@@ -1,13 +1,23 @@
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 
 from core.errors import SegueError
 from core.evaluation import challenge, dials, leaderboard, shards
 from core.evaluation.shards import Part, joined
+from core.ranking.routes import ROUTES
 from core.training.evaluate import measured_part, merged
 from core.training.fitted import Held, fit_held_out, load_fitted, store_fitted
+from tests.conftest import SMALL, in_this_process, proven_on
 
-SETTINGS = {"popularity": {}, "playlist_knn": {}, "als": {"factors": 8}, "titles": {}}
+SETTINGS = {
+    "popularity": {},
+    "playlist_knn": {},
+    "als": {"factors": 8},
+    "titles": {},
+    "ranker": asdict(SMALL),
+}
 COSTS = ("milliseconds", "milliseconds_alone")
 
 
@@ -18,9 +28,12 @@ def small_batches(monkeypatch):
         monkeypatch.setattr(module, "BATCH", 8)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fitted(planted):
-    return fit_held_out(planted, Held(30, seed=1), SETTINGS)
+    """With a ranker that answers every kind of query."""
+    with in_this_process():
+        made = fit_held_out(planted, Held(30, seed=1), SETTINGS)
+    return replace(made, ranker=proven_on(made.ranker, [route.label for route in ROUTES]))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +60,10 @@ def without_times(board):
 
 
 def test_what_parts_come_to_is_what_the_whole_does(planted, fitted, small_batches, tmp_path):
-    whole = merged(fitted, [measured_part(fitted, 0, 30)])
+    part = measured_part(fitted, 0, 30)
+    lists = {one.system.name: one.lists for one in part.measured}
+    assert (lists["ranker"] != lists["fusion"]).any()
+    whole = merged(fitted, [part])
     store_fitted(fitted, Held(30, seed=1), tmp_path / "fitted")
     cuts = shards.shards(30, 3)
     assert len(cuts) == 3

@@ -95,7 +95,7 @@ def test_runs_of_the_store_are_listed(open_page, recorded, monkeypatch, tmp_path
     monkeypatch.setenv("SEGUE_STORE", str(tmp_path / "store"))
     at = open_page("training", **{"training.part": "runs"})
     assert len(at.dataframe[0].value) == 1
-    assert "titles.x=1" in texts(at)
+    assert "grid titles\\.x=1" in texts(at)
 
 
 def test_a_run_is_deleted_once_that_is_confirmed(open_page, recorded, workspace):

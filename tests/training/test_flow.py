@@ -1,38 +1,53 @@
 """The pipeline from end to end, as `python -m core flow` runs it.
 
-Once whole, in S3's stand-in; once killed in the middle and resumed, in a folder: both must come to
-the same.
+It runs once, with all that it keeps in S3's stand-in: killed in the middle and resumed. What it
+comes to must be what the same functions come to in this process, without parts.
 """
 
+import base64
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from core.dataset.dataset import Dataset
-from core.dataset.library import open_dataset
+from core.errors import SegueError
+from core.evaluation import challenge, dials, leaderboard, shards
 from core.training.depot import depot
-from core.training.runs import standing, stored_runs
+from core.training.evaluate import Evaluation, measured_part, merged, write_evaluation
+from core.training.fitted import Held, fit_held_out
+from core.training.flow import SegueFlow
+from core.training.grid import GridResult
+from core.training.pipeline import further_settings, grid_results, in_order
+from core.training.pipeline import test_figures as figures_of_the_test
+from core.training.points import TEST_SEED, chosen_sizes, measured_point, planned
+from core.training.runs import Run, stored_runs
+from core.training.servable import build_servable
 from core.training.train import load_recommender
-from core.workspace import Workspace
+from core.workspace import REPOSITORY, Workspace, read_json
 
-ROOT = Path(__file__).resolve().parents[2]
+NEIGHBOURS = (-9, 5, 40)
+"""The first cannot be fitted."""
+HELD_OUT, VALIDATION, BATCH = 30, 20, 15
 PIPELINE = (
-    "run", "--dataset", "planted", "--grid", "playlist_knn.neighbours=-9,1,5,40", "--also",
-    "popularity", "--preset", "fast", "--holdout", "30", "--validation", "20", "--max-workers", "2",
+    "run", "--dataset", "planted", "--grid", "playlist_knn.neighbours=-9,5,40", "--also",
+    "popularity", "--preset", "fast", "--holdout", f"{HELD_OUT}", "--validation", f"{VALIDATION}",
+    "--max-workers", "2",
 )  # fmt: skip
 
 
 def started(workspace, *arguments, **environment):
     return subprocess.Popen(
         [sys.executable, "-m", "core", "--workspace", str(workspace), "flow", *arguments],
-        cwd=ROOT,
+        cwd=REPOSITORY,
         env=os.environ | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -48,114 +63,207 @@ def finished(process):
 
 
 @pytest.fixture(scope="module")
-def resumed(planted, tmp_path_factory):
-    """A workspace whose run was killed when its first point was measured, and then resumed."""
-    workspace = tmp_path_factory.mktemp("flow") / "workspace"
-    shutil.copytree(planted.folder, workspace / "planted", ignore=shutil.ignore_patterns("models"))
-    process = started(workspace, *PIPELINE)
-    points = workspace / "planted" / "grids" / "playlist_knn"
-    deadline = time.monotonic() + 120
-    while not list(points.glob("[!.]*.json")):
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    (killed,) = stored_runs(depot(str(workspace)))
-    said = finished(started(workspace, "resume"))
-    return workspace, killed, said
+def small_batches(tmp_path_factory):
+    """Smaller batches in this process and, by the environment given, in others.
+
+    So that a few held-out playlists are measured in several parts.
+    """
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "sitecustomize.py").write_text(
+        f"import core.evaluation.challenge\ncore.evaluation.challenge.BATCH = {BATCH}\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (challenge, leaderboard, dials, shards):
+            patch.setattr(module, "BATCH", BATCH)
+        yield {"PYTHONPATH": os.pathsep.join([str(folder), str(REPOSITORY)])}
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A run that was killed when its first point was measured, and then resumed.
+
+    Attributes
+    ----------
+    killed, run : Run
+        Its record before it was resumed, and in the end.
+    said : str
+        By the resumed run.
+    records : Path
+        Metaflow's own.
+    servable : Path
+        What was built, fetched.
+    """
+
+    killed: Run
+    run: Run
+    said: str
+    records: Path
+    servable: Path
 
 
 @pytest.fixture(scope="module")
-def run(resumed):
-    """The record of the run that was resumed."""
-    (one,) = stored_runs(depot(str(resumed[0])))
-    return one
-
-
-@pytest.fixture(scope="module")
-def whole(planted, bucket, tmp_path_factory):
-    """The record of a run that was not interrupted, all of it in S3's stand-in, and its depot."""
+def resumed(planted, bucket, small_batches, tmp_path_factory):
     address, environment = bucket
     store = depot(f"{address}/flow")
     with store.writing("planted") as folder:
         ignored = shutil.ignore_patterns("models", "grids")
         shutil.copytree(planted.folder, folder, dirs_exist_ok=True, ignore=ignored)
-    workspace = tmp_path_factory.mktemp("elsewhere")
-    finished(started(workspace, *PIPELINE, "--store", f"{address}/flow", **environment))
-    (run,) = stored_runs(store, "planted")
-    return run, store
+    workspace = tmp_path_factory.mktemp("flow")
+    environment = {**environment, **small_batches}
+    process = started(workspace, *PIPELINE, "--store", f"{address}/flow", **environment)
+    deadline = time.monotonic() + 120
+    while not [*store.reading("planted", ["grids"]).glob("grids/playlist_knn/*.json")]:
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    (killed,) = stored_runs(store)
+    said = finished(started(workspace, "resume", **environment))
+    (run,) = stored_runs(store)
+    servable = store.reading(f".runs/{run.id}/servable")
+    return Resumed(killed, run, said, workspace / ".metaflow", servable)
 
 
-def test_a_killed_run_goes_on_where_it_was(resumed, run):
-    workspace, killed, said = resumed
-    assert (standing(killed), killed.step) == ("broken off", "train")
+@dataclass(frozen=True)
+class Here:
+    """What the same functions come to in this process."""
+
+    grid: GridResult
+    settings: dict
+    evaluation: Evaluation
+    servable: Path
+
+
+@pytest.fixture(scope="module")
+def here(planted, small_batches, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("here")
+    ignored = shutil.ignore_patterns("models", "grids")
+    dataset = Dataset(shutil.copytree(planted.folder, folder / "planted", ignore=ignored))
+    points = [{"neighbours": each} for each in NEIGHBOURS]
+    tasks = planned("playlist_knn", points, chosen_sizes(dataset, HELD_OUT, VALIDATION))
+    found = [measured_point(dataset, task) for task in tasks]
+    reasons = [one if isinstance(one, str) else "" for one in found]
+    (grid,) = grid_results(dataset, tasks, reasons, "r_precision")
+    best = {"playlist_knn": dict(grid.best.point.settings)}
+    settings = in_order(best | further_settings("popularity", "fast", best))
+    fitted = fit_held_out(dataset, Held(HELD_OUT, TEST_SEED), settings)
+    evaluation = merged(fitted, [measured_part(fitted, 0, HELD_OUT)])
+    for name in ("evaluation", "servable"):
+        (folder / name).mkdir()
+    write_evaluation(evaluation, folder / "evaluation")
+    build_servable(dataset, folder / "servable", settings, folder / "evaluation", TEST_SEED)
+    return Here(grid, settings, evaluation, folder / "servable")
+
+
+def test_a_killed_run_goes_on_where_it_was(resumed, bucket):
+    killed, run = resumed.killed, resumed.run
+    assert (killed.state, killed.grid) == ("running", {})
     assert (run.id, run.state, run.step) == (killed.id, "done", "end")
     assert len(run.tries) == 2
-    assert "Cloning" in said or "cloned" in said
-    assert not {"fitted", "parts"} & {
-        path.name for path in (workspace / ".runs" / run.id).iterdir()
+    assert "Cloning" in resumed.said or "cloned" in resumed.said
+    store = depot(f"{bucket[0]}/flow")
+    assert not {"fitted", "parts"} & {*store.names(f".runs/{run.id}")}
+
+
+def test_its_grid_is_what_this_process_measures(resumed, here):
+    run = resumed.run
+    assert run.parameters["grid"] == "playlist_knn.neighbours=-9,5,40"
+    assert run.sizes == {"holdout": HELD_OUT, "validation": VALIDATION, "training": 190}
+    measured = {
+        row.point.settings["neighbours"]: {
+            name: [figure.value, figure.low, figure.high] for name, figure in row.figures.items()
+        }
+        for row in here.grid.rows
     }
-
-
-def test_a_resumed_run_and_a_whole_one_in_s3_come_to_the_same(run, whole):
-    other, _ = whole
-    assert other.state == "done"
-
-    def figures(points):
-        return [(point["settings"], point["figures"]) for point in points]
-
-    assert figures(run.grid["points"]) == figures(other.grid["points"])
-    assert run.winner["settings"] == other.winner["settings"]
-    assert run.settings == other.settings
-    assert run.test == other.test
-    assert run.data == other.data
-    assert run.sizes == {"holdout": 30, "validation": 20, "training": 190}
-
-
-def test_the_record_says_what_was_asked_and_found(resumed, run):
-    assert not stored_runs(depot(str(resumed[0])), "other")
-    assert run.parameters["grid"] == "playlist_knn.neighbours=-9,1,5,40"
+    points = {point["settings"]["neighbours"]: point["figures"] for point in run.grid["points"]}
+    assert points == measured
+    assert run.winner == run.grid["points"][0]
+    assert run.settings == here.settings
     (failure,) = run.grid["failures"]
     assert failure["settings"]["neighbours"] == -9
-    assert "Error" in failure["reason"]
-    best = max(run.grid["points"], key=lambda point: point["figures"]["r_precision"][0])
-    assert run.winner == best
-    assert run.settings["playlist_knn"] == best["settings"]
-    assert {row["name"] for row in run.test["rows"]} >= {"playlist_knn", "popularity", "fusion"}
+    assert failure["reason"] == here.grid.failures[0].reason
 
 
-def test_the_folder_that_was_built_answers(resumed, run, planted):
-    servable = Workspace(Path(run.servable))
+def test_parts_in_processes_of_their_own_are_measured_as_one_is_here(resumed, here):
+    assert f"{HELD_OUT // BATCH} child steps" in resumed.said
+    assert resumed.run.test["rows"] == figures_of_the_test(here.evaluation.board)["rows"]
+    for name in ("leaderboard", "dials", "lean"):
+        one, other = (
+            without_times(read_json(folder / "planted" / f"{name}.json"))
+            for folder in (resumed.servable, here.servable)
+        )
+        assert one == other
+
+
+def without_times(value):
+    """JSON without what differs from run to run."""
+    if isinstance(value, dict):
+        return {key: without_times(each) for key, each in value.items() if key not in COSTS}
+    return [without_times(each) for each in value] if isinstance(value, list) else value
+
+
+COSTS = {"milliseconds", "milliseconds_alone", "fit_seconds", "peak_bytes"}
+
+
+def test_the_folder_that_was_built_answers_as_one_built_here(resumed, here, planted):
+    servable = Workspace(resumed.servable)
     assert [name for name in servable.names() if name != "demo"] == ["planted"]
-    recommender = load_recommender(open_dataset(servable, "planted"))
-    assert set(recommender.models) == {"popularity", "playlist_knn"}
-    found = recommender.continue_playlist(planted.playlists[0][:4], k=10)
-    assert len(found.tracks) == 10
-    assert not (resumed[0] / "planted" / "models").exists()
-
-
-def test_the_folder_in_s3_holds_the_same_models(run, whole):
-    record, store = whole
-    there = Dataset(store.reading(f".runs/{record.id}/servable") / "planted")
-    here = Dataset(Path(run.servable) / "planted")
-    query = here.playlists[3][:5]
-    one, other = (load_recommender(each).continue_playlist(query, k=20) for each in (here, there))
+    query = planted.playlists[3][:5]
+    there, mine = (
+        load_recommender(Dataset(folder / "planted"))
+        for folder in (resumed.servable, here.servable)
+    )
+    assert set(there.models) == {"popularity", "playlist_knn"}
+    one, other = (each.continue_playlist(query, k=20) for each in (there, mine))
     assert one.tracks.tolist() == other.tracks.tolist()
     assert one.scores.tolist() == other.scores.tolist()
 
 
+# --- cards ---
+
+
+def components(card):
+    """What a card that Metaflow has written shows, each by its type."""
+    data = re.search(r'__MF_DATA__\["[^"]+"\] = "([^"]+)"', card.read_text())
+    waiting, found = [json.loads(base64.b64decode(data[1]))], []
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, dict):
+            found += [one] if "type" in one else []
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return found
+
+
 @pytest.mark.parametrize("card", ["grid", "evaluation"])
 def test_its_cards_show_the_figures(resumed, card):
-    (file,) = (resumed[0] / ".metaflow").rglob(f"*-{card}-*.html")
-    assert file.stat().st_size > 100_000
+    (file,) = resumed.records.rglob(f"*-{card}-*.html")
+    shown = components(file)
+    run, words = resumed.run, json.dumps(shown)
+    rows = run.grid["points"] if card == "grid" else run.test["rows"]
+    assert "playlist_knn neighbours=" + str(run.winner["varied"]["neighbours"]) in words
+    for row in rows:
+        assert f"{row['figures']['r_precision'][0]:.3f} [" in words
+    charts = [one["spec"]["data"]["values"] for one in shown if one["type"] == "vegaChart"]
+    assert len(charts) == 2
+    assert len(charts[0]) == len(rows)
+    assert [value["value"] for value in charts[0]] == [
+        row["figures"]["r_precision"][0] for row in rows
+    ]
 
 
-def test_a_wrong_question_is_refused_at_the_first_step(tmp_path):
-    process = started(tmp_path, "run", "--dataset", "demo", "--grid", "als.factors=few")
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode
-    assert "'few' is no value of factors" in said
+# --- what does not run ---
+
+
+def test_a_wrong_question_is_refused_before_anything_is_recorded(tmp_path):
+    flow = SegueFlow(use_cli=False)
+    asked = {"dataset": "demo", "grid": "als.factors=few", "store": str(tmp_path)}
+    for name, parameter in flow._get_parameters():
+        setattr(flow, name, asked.get(name, parameter.kwargs.get("default")))
+    with pytest.raises(SegueError, match="'few' is no value of factors"):
+        flow.start()
     assert not stored_runs(depot(str(tmp_path)))
 
 
