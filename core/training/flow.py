@@ -210,7 +210,7 @@ class SegueFlow(FlowSpec):
         """Fit what was chosen on everything, into a folder that can be served."""
         store = self._depot()
         evaluation = store.reading(self._place("evaluation"))
-        with store.writing(self._place("servable")) as folder:
+        with store.writing(self._place(f"servable/{self.dataset}")) as folder:
             build_servable(self._data("search"), folder, self.settings, evaluation, TEST_SEED)
         self._note(servable=store.address(self._place("servable")))
         self.next(self.deploy)
@@ -268,7 +268,7 @@ class SegueFlow(FlowSpec):
         return runs.place(self.run_name, part)
 
     def _servable(self) -> Path:
-        return self._depot().reading(self._place("servable"))
+        return self._depot().reading(self._place(f"servable/{self.dataset}")).parent
 
     def _note(self, **news: Any) -> runs.Run:
         return runs.note(self._depot(), self.run_name, current.step_name, current.run_id, **news)

@@ -1,7 +1,8 @@
 """What is known of every run of a flow: plain JSON in the workspace, for a page to list.
 
 A run is a folder `.runs/<id>/` of the flow's depot: `run.json`, `evaluation/`, what was measured on
-the test playlists, and `servable/`, the workspace of one dataset that it built.
+the test playlists, and `servable/`, the workspace of one dataset that it built, itself a depot
+whose only place is the dataset.
 """
 
 import os

@@ -46,7 +46,7 @@ def build_servable(
     dataset : Dataset
         Whole.
     folder : Path
-        Empty; becomes the workspace.
+        Empty; becomes the dataset's folder, and the one above it the workspace.
     settings : mapping of name to settings
         Models of the registry; and the ranker, last, which then learns from these.
     evaluation : Path, optional
@@ -65,18 +65,17 @@ def build_servable(
     """
     if not settings:
         raise SegueError("A servable folder needs at least one model.")
-    inside = folder / dataset.name
-    inside.mkdir()
+    folder.mkdir(parents=True, exist_ok=True)
     for name in _DATA:
-        _copy(dataset.folder / name, inside / name)
+        _copy(dataset.folder / name, folder / name)
     if evaluation:
         for name in _MEASURED:
-            _copy(evaluation / name, inside / name)
-    copied, cards = Dataset(inside), []
+            _copy(evaluation / name, folder / name)
+    copied, cards = Dataset(folder), []
     for at, (name, chosen) in enumerate(settings.items()):
         part = progress.within(at / len(settings), (at + 1) / len(settings), label_of(name))
         params = Ranker.Params(**chosen) if name == RANKER else MODELS[name].Params(**chosen)
-        _, card = make(name, params, copied, inside / "models" / name, seed, part)
+        _, card = make(name, params, copied, folder / "models" / name, seed, part)
         cards.append(card)
     return cards
 

@@ -170,7 +170,7 @@ def test_a_servable_folder_holds_one_dataset_and_the_chosen_models(planted, tmp_
     folder = tmp_path / "servable"
     folder.mkdir()
     settings = {"popularity": {}, "playlist_knn": {"neighbours": 7}}
-    cards = build_servable(Dataset(source), folder, settings)
+    cards = build_servable(Dataset(source), folder / "planted", settings)
     assert [card.model for card in cards] == ["popularity", "playlist_knn"]
     assert [path.name for path in folder.iterdir()] == ["planted"]
     assert not {"grids", "default.json"} & {path.name for path in (folder / "planted").iterdir()}
@@ -178,7 +178,7 @@ def test_a_servable_folder_holds_one_dataset_and_the_chosen_models(planted, tmp_
     recommender = load_recommender(Dataset(served.path("planted")))
     assert recommender.models["playlist_knn"].params.neighbours == 7
     with pytest.raises(SegueError, match="at least one model"):
-        build_servable(Dataset(source), folder, {})
+        build_servable(Dataset(source), folder / "planted", {})
 
 
 def test_a_servable_folder_takes_no_room_twice(planted, tmp_path, monkeypatch):
@@ -187,7 +187,7 @@ def test_a_servable_folder_takes_no_room_twice(planted, tmp_path, monkeypatch):
     names = ["entries.parquet", "arrays/track.npy", "search/artists/names/meta.json"]
     for kind in ("linked", "copied"):
         (folder := tmp_path / kind).mkdir()
-        build_servable(Dataset(source), folder, {"popularity": {}})
+        build_servable(Dataset(source), folder / "planted", {"popularity": {}})
         for name in names:
             one, other = source / name, folder / "planted" / name
             assert one.samefile(other) == (kind == "linked")
@@ -202,7 +202,7 @@ def forbidden(*_):
 def test_what_is_joined_to_a_dataset_later_leaves_the_servable_folder_as_it_was(planted, tmp_path):
     source = shutil.copytree(planted.folder, tmp_path / "planted")
     (folder := tmp_path / "servable").mkdir()
-    build_servable(Dataset(source), folder, {"popularity": {}})
+    build_servable(Dataset(source), folder / "planted", {"popularity": {}})
     built = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     table = tmp_path / "features.csv"
     title, artist = (Dataset(source).values(name, [0])[0] for name in ("title", "artist_name"))
