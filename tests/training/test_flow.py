@@ -28,6 +28,7 @@ from core.training.flow import SegueFlow
 from core.training.pipeline import Choice, chosen, further_settings
 from core.training.pipeline import test_figures as figures_of_the_test
 from core.training.points import TEST_SEED, chosen_sizes, measured_point, planned
+from core.training.run_card import told
 from core.training.runs import Run, Standing, standing, stored_runs
 from core.training.servable import ANSWERING, TABLES, build_servable
 from core.training.train import load_recommender
@@ -247,10 +248,13 @@ def components(card):
 def test_its_cards_show_the_figures(resumed, card):
     (file,) = resumed.records.rglob(f"*-{card}-*.html")
     shown = components(file)
-    run, words = resumed.run, json.dumps(shown)
+    run, words = resumed.run, json.dumps(shown, ensure_ascii=False)
     rows = run.grid["points"] if card == "grid" else run.test["rows"]
-    assert "playlist_knn neighbours=" + str(run.winner["varied"]["neighbours"]) in words
-    assert card != "grid" or "playlist_knn neighbours=-9: not measured" in words
+    if card == "grid":
+        assert "**Best: playlist_knn neighbours=40**" in words
+        assert "playlist_knn neighbours=-9: not measured" in words
+    else:
+        assert told(run) in words
     for row in rows:
         assert f"{row['figures']['r_precision'][0]:.3f} [" in words
     charts = [one["spec"]["data"]["values"] for one in shown if one["type"] == "vegaChart"]

@@ -25,7 +25,7 @@ from core.training.pipeline import (
     require_unchanged,
 )
 from core.training.points import chosen_sizes, measured_point, planned
-from core.training.runs import begin, enter, note, standing, stored_runs
+from core.training.runs import begin, delete_run, enter, note, standing, stored_runs
 from core.training.servable import build_servable
 from core.training.train import load_recommender, train
 from core.workspace import REPOSITORY, Workspace, write_json
@@ -266,6 +266,22 @@ def test_a_damaged_record_costs_no_other(store, tmp_path, record):
     damaged, other = stored_runs(store, "a")
     assert (damaged.id, standing(damaged), other.tries) == ("zero", "damaged", ["1"])
     assert damaged.problem.endswith(".")
+
+
+def test_a_run_is_deleted_with_all_that_it_left_once_it_is_over(store):
+    name = begin(store, {"dataset": "a"}, "1")
+    with store.writing(f".runs/{name}/parts/0") as folder:
+        (folder / "x").write_text("1")
+    (run,) = stored_runs(store)
+    with pytest.raises(SegueError, match="on its way: stop it"):
+        delete_run(store, run)
+    ended = note(store, name, "fit", "1", state="failed")
+    served = {store.address(f".runs/{name}/servable")}
+    with pytest.raises(SegueError, match="An endpoint answers from what the run"):
+        delete_run(store, ended, served)
+    delete_run(store, ended)
+    assert not store.exists(f".runs/{name}")
+    assert stored_runs(store) == []
 
 
 # --- starting ---
