@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import eigh
-from scipy.special import gammaln, ndtri
 
 from core.dataset.dataset import Dataset
 from core.dataset.schema import AUDIO_FEATURES
@@ -145,6 +143,8 @@ def described(audio: np.ndarray) -> np.ndarray:
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
     """The normal quantile of each value's rank; equal values share theirs, NaN stays."""
+    from scipy.special import ndtri
+
     scores = np.full(len(values), np.nan)
     known = np.isfinite(values)
     _, place, times = np.unique(values[known], return_inverse=True, return_counts=True)
@@ -250,6 +250,8 @@ def axes(within: np.ndarray, between: np.ndarray) -> tuple[np.ndarray, np.ndarra
         basis.T @ within @ basis is the identity, basis.T @ between @ basis has `variances` on its
         diagonal and zeros elsewhere.
     """
+    from scipy.linalg import eigh
+
     variances, basis = eigh(between, within)
     return np.maximum(variances, 0), basis
 
@@ -315,6 +317,8 @@ def _evidence(
     vectors: np.ndarray, rows: np.ndarray, labels: np.ndarray, number: int, variances: np.ndarray
 ) -> np.ndarray:
     """Logarithm of the probability of each query's seeds so divided, but for a constant."""
+    from scipy.special import gammaln
+
     groups, n_groups = rows * number + labels, (rows[-1] + 1) * number
     counts, means = statistics(vectors, groups, n_groups)
     _, squares = statistics(vectors**2, groups, n_groups)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from core.dataset.dataset import Dataset
-from core.dataset.library import import_dataset, open_dataset
 from core.errors import SegueError
 from core.evaluation.leaderboard import Leaderboard
 from core.evaluation.metrics import Figure
@@ -75,6 +74,9 @@ def cleaned(
     SegueError
         If a file cannot be read, or nothing is given and no such dataset is there.
     """
+    # Here, because every other step would load all that reads raw files for nothing.
+    from core.dataset.library import import_dataset, open_dataset
+
     with tempfile.TemporaryDirectory(prefix="segue-clean-") as scratch:
         files = Path(scratch) / "raw"
         files.mkdir()
