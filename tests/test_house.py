@@ -53,7 +53,10 @@ FLOORS = [
     {"__main__"},
 ]
 
-ROOMS = {"training/flow.py": "flow"}
+ROOMS = dict.fromkeys(
+    ("training/flow.py", "training/batch_flow.py", "training/asked.py", "training/launch.py"),
+    "flow",
+)
 """Files that stand on a floor of their own: the flow composes training and serving."""
 
 
@@ -101,6 +104,19 @@ def test_opening_and_importing_load_nothing_heavy():
         f"{', '.join(SPOTIFY)}\n"
         f"print(sorted({HEAVY!r} & set(sys.modules)))"
     )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_step_of_the_flow_loads_nothing_that_it_does_not_need():
+    """Metaflow starts a process for each, so what all of them load is paid for each time."""
+    body = ast.parse((ROOT / "core" / "training" / "flow.py").read_text()).body
+    loaded = [node.module for node in body if isinstance(node, ast.ImportFrom)]
+    ours = [name for name in loaded if name.startswith("core.")]
+    unneeded = {"core.dataset.build", "core.serving.endpoint", "scipy.linalg", "scipy.special"}
+    code = f"import sys, {', '.join(ours)}\nprint(sorted({unneeded!r} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

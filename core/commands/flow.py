@@ -17,12 +17,12 @@ app = typer.Typer()
 def flow(context: typer.Context) -> None:
     """Run the whole pipeline with Metaflow: run, resume, card view, argo-workflows.
 
-    What follows goes to Metaflow as it is; after `flow batch`, to the flow that continues a large
+    What follows goes to Metaflow as it is; after `flow queries`, to the flow that continues a large
     file of queries in parts.
     """
     from core.training.launch import launch
 
     name, arguments = "pipeline", context.args
-    if arguments[:1] == ["batch"]:
-        name, arguments = "batch", arguments[1:]
+    if arguments[:1] == ["queries"]:
+        name, arguments = "queries", arguments[1:]
     launch(State.workspace, name, arguments)

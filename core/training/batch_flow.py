@@ -1,6 +1,6 @@
 """Continue a large file of queries as a Metaflow flow: parts of it side by side, then one file.
 
-`python -m core flow batch run --store FOLDER --dataset NAME --challenge FILE --out FILE` writes
+`python -m core flow queries run --store FOLDER --dataset NAME --challenge FILE --out FILE` writes
 what `python -m core submit` writes, byte for byte.
 """
 
@@ -14,46 +14,44 @@ from metaflow import FlowSpec, Parameter, current, resources, step
 from core.dataset.dataset import Dataset
 from core.evaluation.challenge import PublicChallenge
 from core.evaluation.shards import shards
-from core.training.depot import (
-    Depot,
-    delivered,
-    fetched,
-    require_writable,
-    shared,
-    usual_store,
-)
+from core.training.asked import AskedQueries, as_parameter, asked_queries
+from core.training.depot import Depot, delivered, fetched, shared, usual_store
 from core.training.pipeline import content_to_answer, require_unchanged
 from core.training.servable import ANSWERING, TABLES
+from core.training.shelf import require_answer
 from core.training.submit import merge_parts, require_challenge, write_part
+
+
+def _parameter(name: str, **said: Any) -> Any:
+    """One of what `AskedQueries` describes, as Metaflow's."""
+    return Parameter(name, **as_parameter(AskedQueries, name) | said)
 
 
 class SegueBatchFlow(FlowSpec):
     """Continue every playlist of a challenge file with 500 tracks."""
 
-    dataset = Parameter("dataset", required=True, help="Its name in the store.")
-    challenge = Parameter("challenge", required=True, help="Challenge file, or its S3 address.")
-    out = Parameter("out", required=True, help="CSV to write, or its S3 address.")
-    store = Parameter(
-        "store",
-        default=usual_store(),
-        help="Workspace folder, such as one that the pipeline built, or s3://bucket/prefix.",
-    )
-    model = Parameter("model", default="", help="What answers; the default where empty.")
-    parts = Parameter("parts", default=8, help="Of the file, at most.")
-    team = Parameter("team", default="segue", help="Name in the first row.")
-    email = Parameter("email", default="segue@example.org", help="Address in the first row.")
+    dataset = _parameter("dataset", required=True)
+    challenge = _parameter("challenge", required=True)
+    out = _parameter("out", required=True)
+    store = _parameter("store", default=usual_store())
+    model = _parameter("model")
+    parts = _parameter("parts")
+    team = _parameter("team")
+    email = _parameter("email")
 
-    @resources(cpu=1, memory=4_000)
+    @resources(cpu=1, memory=4_096)
     @step
     def start(self) -> None:
         """Read the file, and cut it."""
-        require_writable(self.out)
+        parameters = {name: getattr(self, name) for name in current.parameter_names}
+        asked_queries(AskedQueries(**parameters))
         self.place = f".batch/{current.run_id}"
-        _, public, self.content = self._asked()
+        data, public, self.content = self._asked()
+        require_answer(data, self.model or None)
         self.slices = shards(len(public), self.parts)
         self.next(self.answer, foreach="slices")
 
-    @resources(cpu=2, memory=8_000)
+    @resources(cpu=2, memory=8_192)
     @step
     def answer(self) -> None:
         """Continue one part."""
@@ -63,7 +61,7 @@ class SegueBatchFlow(FlowSpec):
             write_part(data, public, folder / "part.csv", start, stop, model)
         self.next(self.merge)
 
-    @resources(cpu=1, memory=4_000)
+    @resources(cpu=1, memory=4_096)
     @step
     def merge(self, inputs: Any) -> None:
         """Put the parts together, and check the whole."""
@@ -75,7 +73,7 @@ class SegueBatchFlow(FlowSpec):
         self.written = asdict(written)
         self.next(self.end)
 
-    @resources(cpu=1, memory=1_000)
+    @resources(cpu=1, memory=4_096)
     @step
     def end(self) -> None:
         """Let go of the parts."""

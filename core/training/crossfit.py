@@ -34,7 +34,8 @@ from core.ranking.routes import ROUTES, route
 from core.recommender import CANDIDATES
 from core.retrieval import MODELS
 from core.retrieval.base import Recommendations, RetrievalModel
-from core.training.workers import affordable_jobs, answers, received, reply
+from core.training.room import affordable_jobs
+from core.training.workers import answers, received, reply
 from core.workspace import (
     alone,
     atomic_file,
@@ -144,7 +145,7 @@ def crossfit(
     seed : int
     progress : Progress
     jobs : int, optional
-        Processes at a time; by default one a core, fewer where memory is short.
+        Processes at a time; by default as `affordable_jobs` has it.
 
     Raises
     ------
@@ -164,7 +165,7 @@ def crossfit(
         for fold in made.folds
         if not (folder / f"fold-{fold}" / name).exists()
     ]
-    jobs = jobs or affordable_jobs()
+    jobs = jobs or affordable_jobs(dataset.folder)
     _run(tasks, jobs, progress.within(0, 0.8, "First stage"))
     if not (folder / "quotas.npy").exists():
         progress.update("Measuring quotas", 0.8)

@@ -20,17 +20,15 @@ from core.dataset.dataset import Dataset
 from core.errors import SegueError, in_words
 from core.evaluation.shards import Part, shards
 from core.training import run_card, runs
+from core.training.asked import Asked, as_parameter, asked
 from core.training.depot import Depot, shared, usual_store
 from core.training.evaluate import measured_part, merged, write_evaluation
 from core.training.fitted import Held, fit_held_out, load_fitted, store_fitted
-from core.training.grid import require_metric
 from core.training.pipeline import (
     chosen,
     cleaned,
     content,
     described,
-    further_settings,
-    require_reachable,
     require_unchanged,
     test_figures,
 )
@@ -43,7 +41,6 @@ from core.training.points import (
     record_place,
 )
 from core.training.servable import TABLES, build_servable
-from core.training.settings import parse_grids
 from core.training.workers import ONE_THREAD
 
 if TYPE_CHECKING:
@@ -75,43 +72,39 @@ def recorded(body: Callable[..., None]) -> Callable[..., None]:
     return told
 
 
+def _parameter(name: str, **said: Any) -> Any:
+    """One of what `Asked` describes, as Metaflow's."""
+    return Parameter(name, **as_parameter(Asked, name) | said)
+
+
 class SegueFlow(FlowSpec):
     """Clean, prepare, train a grid, keep the best, evaluate, build, deploy, check."""
 
-    dataset = Parameter("dataset", required=True, help="Its name in the store.")
-    raw = Parameter("raw", default="", help="Files to import it from first; commas between.")
-    source = Parameter("source", default="auto", help="mpd | nowplaying | tidytuesday | list")
-    store = Parameter(
-        "store",
-        default=usual_store(),
-        help="Workspace folder, or s3://bucket/prefix.",
-    )
-    grid = Parameter(
-        "grid", required=True, help='Values to try: "als.factors=32,64 als.alpha=10,20".'
-    )
-    also = Parameter(
-        "also", default="popularity,titles", help="Models besides, and ranker; commas between."
-    )
-    preset = Parameter("preset", default="full", help="Of the models besides: fast | full")
-    metric = Parameter("metric", default="r_precision", help="Choose by it: hit@10, …")
-    holdout = Parameter("holdout", default=0, help="Test playlists; 0: as many as is usual.")
-    validation = Parameter("validation", default=0, help="To choose on; 0: as is usual.")
-    parts = Parameter("parts", default=4, help="Of the evaluation, at most.")
-    target = Parameter("target", default="none", help="none | local | sagemaker")
+    dataset = _parameter("dataset", required=True)
+    grid = _parameter("grid", required=True)
+    raw = _parameter("raw")
+    source = _parameter("source")
+    store = _parameter("store", default=usual_store())
+    also = _parameter("also")
+    preset = _parameter("preset")
+    metric = _parameter("metric")
+    holdout = _parameter("holdout")
+    validation = _parameter("validation")
+    parts = _parameter("parts")
+    target = _parameter("target")
 
-    @resources(cpu=1, memory=2_000)
+    @environment(vars=_ACCOUNT)
+    @resources(cpu=1, memory=4_096)
     @step
     def start(self) -> None:
         """Read what is asked for, and begin the record."""
-        self.points = parse_grids(self.grid.split())
-        self.further = further_settings(self.also, self.preset, self.points)
-        require_metric(self.metric)
-        self._target()
         parameters = {name: getattr(self, name) for name in current.parameter_names}
+        plan = asked(Asked(**parameters))
+        self.points, self.further = plan.points, plan.further
         self.run_name = runs.begin(self._depot(), parameters, current.run_id, current.origin_run_id)
         self.next(self.clean)
 
-    @resources(cpu=2, memory=8_000)
+    @resources(cpu=2, memory=8_192)
     @step
     @recorded
     def clean(self) -> None:
@@ -121,7 +114,7 @@ class SegueFlow(FlowSpec):
         self._note(data=described(manifest))
         self.next(self.prepare)
 
-    @resources(cpu=1, memory=4_000)
+    @resources(cpu=1, memory=4_096)
     @step
     @recorded
     def prepare(self) -> None:
@@ -135,7 +128,7 @@ class SegueFlow(FlowSpec):
         self.next(self.train, foreach="tasks")
 
     @environment(vars=ONE_THREAD)
-    @resources(cpu=1, memory=4_000)
+    @resources(cpu=1, memory=4_096)
     @step
     @recorded
     def train(self) -> None:
@@ -147,7 +140,7 @@ class SegueFlow(FlowSpec):
         self.next(self.choose)
 
     @card(type="blank", id="grid")
-    @resources(cpu=1, memory=4_000)
+    @resources(cpu=1, memory=4_096)
     @step
     @recorded
     def choose(self, inputs: Any) -> None:
@@ -159,7 +152,7 @@ class SegueFlow(FlowSpec):
         run_card.fill_grid_card(current.card, self._note(**vars(choice)))
         self.next(self.fit)
 
-    @resources(cpu=4, memory=16_000)
+    @resources(cpu=4, memory=16_384)
     @step
     @recorded
     def fit(self) -> None:
@@ -171,7 +164,8 @@ class SegueFlow(FlowSpec):
         self.slices = shards(len(fitted.challenge), self.parts)
         self.next(self.measure, foreach="slices")
 
-    @resources(cpu=2, memory=8_000)
+    @environment(vars=ONE_THREAD)
+    @resources(cpu=1, memory=8_192)
     @step
     @recorded
     def measure(self) -> None:
@@ -183,7 +177,7 @@ class SegueFlow(FlowSpec):
         self.next(self.evaluate)
 
     @card(type="blank", id="evaluation")
-    @resources(cpu=2, memory=16_000)
+    @resources(cpu=2, memory=16_384)
     @step
     @recorded
     def evaluate(self, inputs: Any) -> None:
@@ -203,7 +197,7 @@ class SegueFlow(FlowSpec):
         run_card.fill_test_card(current.card, run)
         self.next(self.build)
 
-    @resources(cpu=4, memory=16_000)
+    @resources(cpu=4, memory=16_384)
     @step
     @recorded
     def build(self) -> None:
@@ -216,7 +210,7 @@ class SegueFlow(FlowSpec):
         self.next(self.deploy)
 
     @environment(vars=_ACCOUNT)
-    @resources(cpu=1, memory=4_000)
+    @resources(cpu=1, memory=4_096)
     @step
     @recorded
     def deploy(self) -> None:
@@ -234,7 +228,7 @@ class SegueFlow(FlowSpec):
         self.next(self.check)
 
     @environment(vars=_ACCOUNT)
-    @resources(cpu=1, memory=4_000)
+    @resources(cpu=1, memory=4_096)
     @step
     @recorded
     def check(self) -> None:
@@ -247,7 +241,7 @@ class SegueFlow(FlowSpec):
             require_right(report)
         self.next(self.end)
 
-    @resources(cpu=1, memory=1_000)
+    @resources(cpu=1, memory=4_096)
     @step
     @recorded
     def end(self) -> None:
@@ -279,7 +273,6 @@ class SegueFlow(FlowSpec):
     def _target(self) -> "Target | None":
         from core.serving.endpoint import target_of
 
-        require_reachable(self.target, self.store)
         return target_of(self.target, self.dataset, Path(self.store))
 
 

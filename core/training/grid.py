@@ -22,8 +22,9 @@ from core.evaluation.metrics import (
 from core.progress import SILENT, Progress
 from core.training import points as points_module
 from core.training.points import METRICS, Point, Record, Sizes, chosen_sizes, planned
+from core.training.room import affordable_jobs
 from core.training.train import Card, train
-from core.training.workers import affordable_jobs, answers
+from core.training.workers import answers
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def grid(
     holdout, validation : int, optional
         Test and validation playlists; default: `usual_sizes`.
     jobs : int, optional
-        Processes at a time; default: the physical cores, fewer where memory is scarce.
+        Processes at a time; default: see `affordable_jobs`.
     progress : Progress
 
     Returns
@@ -153,7 +154,8 @@ def grid(
     folder = {"folder": str(dataset.folder.resolve())}
     missing = [folder | task for task in tasks if not record.point(task["settings"])]
     failures = []
-    with closing(answers(points_module.__name__, missing, jobs or affordable_jobs())) as found:
+    jobs = jobs or affordable_jobs(dataset.folder)
+    with closing(answers(points_module.__name__, missing, jobs)) as found:
         progress.update(f"0 of {len(missing)} points", 0.0)
         for done, (task, answer) in enumerate(found, 1):
             if isinstance(answer, str):

@@ -2,60 +2,174 @@
 
 import getpass
 import os
+import signal
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
 
-from core.dataset.dataset import Dataset
+import psutil
+
 from core.errors import SegueError
-from core.training.points import largest_fit
-from core.training.workers import FIT_BYTES, affordable_jobs
+from core.jobs import GRACE_S
+from core.training.asked import (
+    Asked,
+    AskedQueries,
+    asked,
+    asked_queries,
+    meanings,
+    require_elsewhere,
+)
+from core.training.depot import shared
+from core.training.room import affordable_jobs
 from core.workspace import REPOSITORY, Workspace
 
-_FILES = {"pipeline": "flow.py", "batch": "batch_flow.py"}
-_PARALLEL = ("run", "resume")
-_MARGIN = 1.25
-"""A fit may take so many times what the largest before it took."""
+A = TypeVar("A", Asked, AskedQueries)
+
+
+@dataclass(frozen=True)
+class _Flow:
+    file: str
+    name: str
+
+
+_FLOWS = {
+    "pipeline": _Flow("flow.py", "SegueFlow"),
+    "queries": _Flow("batch_flow.py", "SegueBatchFlow"),
+}
+_ELSEWHERE = {"kubernetes": "KUBERNETES", "batch": "BATCH"}
+"""Decorators that send steps to other machines, and how Metaflow calls the settings of each."""
+_SCHEDULERS = {"argo-workflows": "KUBERNETES", "airflow": "KUBERNETES", "step-functions": "BATCH"}
+_GRACE_S = GRACE_S - 2
+"""What Metaflow has to end its steps; less than whoever runs this as a job has patience."""
+
+_HELP = """\
+Usage: python -m core flow COMMAND …
+
+The whole pipeline, run by Metaflow: it cleans, holds playlists out, fits the points of a grid side
+by side, keeps the best, evaluates it, builds what an endpoint serves, deploys and checks it.
+
+  run --dataset NAME --grid "als.factors=32,64"  the whole
+  resume                                         after a failed or killed step
+  card view choose --id grid                     the grid in the browser
+  card view evaluate --id evaluation             what was chosen, on the test playlists
+  --datastore=s3 argo-workflows create           for a cluster (docs/hosting.md)
+  queries run --dataset NAME --challenge FILE --out FILE
+                                                 continue a large file of queries in parts
+
+  python -m core flow run --dataset mine --target local \\
+      --grid "als.factors=32,64 playlist_knn.neighbours=200,800"
+"""
+_HELP_QUERIES = """\
+Usage: python -m core flow queries COMMAND …
+
+Continues every playlist of a challenge file with 500 tracks, in parts side by side, by Metaflow.
+What it writes is what `submit` writes.
+
+  run --dataset NAME --challenge FILE --out FILE
+  resume                                         after a failed or killed step
+"""
+_PARAMETERS = """
+Parameters of run:
+{parameters}
+  --max-workers  Steps at a time; default: what cores and memory allow.
+
+What Metaflow says of all its commands:
+"""
 
 
 def launch(workspace: Workspace, flow: str, arguments: Sequence[str]) -> NoReturn:
-    """Become Metaflow's command line of a flow: signals and exit code are its own.
+    """Run Metaflow's command line of a flow, and end as it ends.
 
     Parameters
     ----------
     workspace : Workspace
         The default store; Metaflow's own records of runs are kept in it.
     flow : str
-        "pipeline" or "batch".
+        "pipeline" or "queries".
     arguments : sequence of str
-        As Metaflow has them: `run --dataset …`, `resume`, `card view …`, `argo-workflows create`.
+        As Metaflow has them: `run --dataset …`, `resume`, `card view …`, `argo-workflows create`;
+        none, or `--help`, for help.
 
     Raises
     ------
     SegueError
-        If Metaflow is not installed.
+        If Metaflow is not installed, or the flow cannot do what is asked.
     """
-    try:
-        import metaflow  # noqa: F401
-    except ImportError:
-        raise SegueError(
-            "A flow needs Metaflow: `pip install -r requirements-train.txt`."
-        ) from None
-    file = REPOSITORY / "core" / "training" / _FILES[flow]
+    if find_spec("metaflow") is None:
+        raise SegueError("A flow needs Metaflow: `pip install -r requirements-train.txt`.")
+    given = list(arguments) or ["--help"]
+    os.environ.update(environment(workspace, os.environ))
+    if given == ["--help"]:
+        sys.stdout.write(help_page(flow))
+    parameters = checked(flow, given)
     workspace.folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, str(file), *bounded(workspace, arguments)]
+    file = REPOSITORY / "core" / "training" / _FLOWS[flow].file
+    command = [sys.executable, str(file), *bounded(given, parameters)]
     sys.stdout.flush()
-    os.execve(sys.executable, command, environment(workspace, os.environ))  # noqa: S606
+    if parameters is None:
+        os.execv(sys.executable, command)  # noqa: S606
+    raise SystemExit(watched(command))
 
 
-def bounded(workspace: Workspace, arguments: Sequence[str]) -> list[str]:
+def help_page(flow: str) -> str:
+    """What a flow does, for a person."""
+    kind, text = (Asked, _HELP) if flow == "pipeline" else (AskedQueries, _HELP_QUERIES)
+    parameters = "\n".join(f"  --{name:11}  {said}" for name, said in meanings(kind).items())
+    return text + _PARAMETERS.format(parameters=parameters)
+
+
+def checked(flow: str, arguments: Sequence[str]) -> dict[str, Any] | None:
+    """Parameters of the run that is to be started or resumed; None where no steps run here.
+
+    Raises
+    ------
+    SegueError
+        If it cannot be done as it is asked for.
+    """
+    if "--help" in arguments:
+        return None
+    if kind := next((_SCHEDULERS[one] for one in arguments if one in _SCHEDULERS), ""):
+        if "create" in arguments:
+            require_elsewhere(_option(arguments, "--store") or os.environ["SEGUE_STORE"])
+            _require_image(kind)
+        return None
+    if "resume" in arguments:
+        return _origin(flow, arguments)
+    if "run" not in arguments:
+        return None
+    elsewhere = [*_elsewhere(arguments)]
+    for kind in elsewhere:
+        _require_image(kind)
+    if flow == "queries":
+        queries = _parameters(AskedQueries, arguments)
+        asked_queries(queries, bool(elsewhere))
+        return asdict(queries)
+    pipeline = _parameters(Asked, arguments)
+    asked(pipeline, bool(elsewhere))
+    return asdict(pipeline)
+
+
+def bounded(arguments: Sequence[str], parameters: Mapping[str, Any] | None) -> list[str]:
     """The arguments, with as many workers as this machine bears where its steps run on it."""
     given = list(arguments)
-    said = any(one.startswith(("--max-workers", "--with")) for one in given)
-    if said or not set(_PARALLEL) & set(given):
+    said = any(one.startswith("--max-workers") for one in given)
+    if parameters is None or said or [*_elsewhere(given)]:
         return given
-    return [*given, "--max-workers", str(workers(workspace, _option(given, "--dataset")))]
+    return [*given, "--max-workers", str(workers(parameters))]
+
+
+def workers(parameters: Mapping[str, Any]) -> int:
+    """Steps at a time on a run's dataset: see `affordable_jobs`."""
+    if not parameters:
+        return affordable_jobs()
+    store, name = shared(parameters["store"]), parameters["dataset"]
+    return affordable_jobs(store.reading(name) if store.exists(name) else None)
 
 
 def environment(workspace: Workspace, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -67,32 +181,117 @@ def environment(workspace: Workspace, inherited: Mapping[str, str]) -> dict[str,
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder),
         "METAFLOW_CARD_LOCALROOT": str(folder / ".metaflow" / "mf.cards"),
         "METAFLOW_USER": _user(),
+        # What a step may use is what it asked for, so that it sees how many fits it can bear.
+        "METAFLOW_KUBERNETES_QOS": "guaranteed",
     }
-    return {**defaults, **inherited, "PYTHONPATH": os.pathsep.join(path)}
+    ours = {"SEGUE_WORKSPACE": str(folder), "PYTHONPATH": os.pathsep.join(path)}
+    return {**defaults, **inherited, **ours}
 
 
-def workers(workspace: Workspace, dataset: str | None) -> int:
-    """Steps at a time: the cores, or fewer where memory does not suffice for as many fits.
+def watched(command: Sequence[str]) -> int:
+    """Run a command and give its exit code; when this is asked to end, it ends, with all it began.
 
-    A fit takes what the largest that was measured on this dataset took, and a quarter more; where
-    none was measured, what is safe on a small one.
+    Metaflow expects that its steps are interrupted as it is, as a terminal does it: so all are.
     """
-    needed: float = FIT_BYTES
-    folder = workspace.folder / dataset if dataset else Path()
-    if dataset and (folder / "manifest.json").exists():
-        measured = largest_fit(Dataset(folder))
-        needed = _MARGIN * measured if measured else FIT_BYTES
-    return affordable_jobs(needed)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _stopped)
+    # In this process group, so that a terminal, or whoever kills the group, reaches all of it.
+    process = subprocess.Popen(command)  # noqa: S603 (this project's flow)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        _end_children()
+        raise SystemExit(128 + signal.SIGINT) from None
+    except SystemExit:
+        _end_children()
+        raise
+    return code if code >= 0 else 128 - code
+
+
+def _end_children() -> None:
+    """Interrupt every process below this one, and kill what is not gone `_GRACE_S` later."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    this = psutil.Process()
+    begun = this.children(recursive=True)
+    for one in begun:
+        with suppress(psutil.NoSuchProcess):
+            one.send_signal(signal.SIGINT)
+    _, left = psutil.wait_procs(begun, _GRACE_S)
+    for one in {*left, *this.children(recursive=True)}:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+
+
+def _stopped(number: int, _: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _origin(flow: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """Parameters of the run that is resumed, from Metaflow's own record; empty if it has none."""
+    from metaflow import Run, namespace
+    from metaflow.exception import MetaflowException
+
+    name = _FLOWS[flow].name
+    latest = Path(os.environ["METAFLOW_DATASTORE_SYSROOT_LOCAL"], ".metaflow", name, "latest_run")
+    number = _option(arguments, "--origin-run-id")
+    if number is None and latest.exists():
+        number = latest.read_text()
+    try:
+        namespace(None)
+        data = Run(f"{name}/{number}")["_parameters"].task.data
+        return {"store": data.store, "dataset": data.dataset}
+    except (MetaflowException, KeyError):
+        return {}  # Metaflow says what is wrong
+
+
+def _elsewhere(arguments: Sequence[str]) -> Iterator[str]:
+    """How Metaflow calls the settings of whatever the steps are sent to, if they are."""
+    for at, argument in enumerate(arguments):
+        if argument == "--with" and at + 1 < len(arguments):
+            decorator = arguments[at + 1]
+        elif argument.startswith("--with="):
+            decorator = argument.partition("=")[2]
+        else:
+            continue
+        if (name := decorator.partition(":")[0]) in _ELSEWHERE:
+            yield _ELSEWHERE[name]
+
+
+def _require_image(kind: str) -> None:
+    """Raise a SegueError unless Metaflow was told what image the steps run in."""
+    from metaflow import metaflow_config
+
+    if not getattr(metaflow_config, f"{kind}_CONTAINER_IMAGE"):
+        raise SegueError(
+            f"Steps on other machines need this project's packages: set METAFLOW_{kind}_"
+            "CONTAINER_IMAGE to an image of `docker build --target train .` (docs/hosting.md)."
+        )
+
+
+def _parameters(kind: type[A], arguments: Sequence[str]) -> A:
+    """What the arguments give, besides the defaults."""
+    found: dict[str, Any] = {"store": os.environ["SEGUE_STORE"]}
+    for one in fields(kind):
+        text = _option(arguments, f"--{one.name}")
+        if text is not None:
+            try:
+                found[one.name] = int(text) if isinstance(one.default, int) else text
+            except ValueError:
+                raise SegueError(f"{text!r} is no value of --{one.name}: an integer.") from None
+    return kind(**found)
 
 
 def _option(arguments: Sequence[str], name: str) -> str | None:
-    """The value of an option among arguments."""
+    """The value of an option among arguments, the last where it comes twice."""
+    found = None
     for at, argument in enumerate(arguments):
         if argument == name and at + 1 < len(arguments):
-            return arguments[at + 1]
-        if argument.startswith(f"{name}="):
-            return argument.partition("=")[2]
-    return None
+            found = arguments[at + 1]
+        elif argument.startswith(f"{name}="):
+            found = argument.partition("=")[2]
+    return found
 
 
 def _user() -> str:

@@ -19,6 +19,7 @@ from core.errors import SegueError, in_words
 from core.evaluation.challenge import Split, split
 from core.evaluation.leaderboard import LABELS, System, measure
 from core.retrieval import MODELS
+from core.training.room import GRIDS
 from core.training.settings import params_type, require_settings
 from core.training.train import fit
 from core.training.workers import received, reply
@@ -145,15 +146,19 @@ def planned(name: str, points: Sequence[Mapping[str, Any]], sizes: Sizes) -> lis
     SegueError
         If there is no such model or setting, or its packages are not installed.
     """
+    return [
+        {"model": name, "settings": settings, "sizes": asdict(sizes)}
+        for settings in wanted_settings(name, points)
+    ]
+
+
+def wanted_settings(name: str, points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """All settings of each point of a grid, each once; raises as `planned`."""
     wanted = [settings_of(name, point) for point in points]
     if name not in MODELS:
         raise SegueError(f"A grid is of one model that proposes tracks, not of {name!r}.")
     MODELS[name].require_packages()
-    return [
-        {"model": name, "settings": settings, "sizes": asdict(sizes)}
-        for at, settings in enumerate(wanted)
-        if settings not in wanted[:at]
-    ]
+    return [settings for at, settings in enumerate(wanted) if settings not in wanted[:at]]
 
 
 def settings_of(name: str, point: Mapping[str, Any]) -> dict[str, Any]:
@@ -281,14 +286,7 @@ def record_folder(dataset: Dataset, name: str) -> Path:
 
 def record_place(name: str) -> str:
     """Where the points of a model are in the folder of a dataset."""
-    return f"grids/{name}"
-
-
-def largest_fit(dataset: Dataset) -> float | None:
-    """The most memory that a stored point took, in bytes; None where none is stored."""
-    files = (dataset.folder / "grids").glob("[!.]*/[!.]*.json")
-    peaks = [read_json(file).get("point", {}).get("peak_mb", 0.0) for file in files]
-    return max(peaks) * 1e6 if peaks else None
+    return f"{GRIDS}/{name}"
 
 
 def record_stamp(dataset: Dataset, name: str) -> float:

@@ -31,10 +31,18 @@ def choose_default(dataset: Dataset, name: str | None) -> None:
     SegueError
         If it is not there.
     """
-    if name is not None and name not in answers(dataset):
-        there = ", ".join(answers(dataset)) or "none yet"
-        raise SegueError(f"{name!r} cannot answer on {dataset.name!r} (there: {there}).")
+    if name is not None:
+        require_answer(dataset, name)
     set_default(dataset, name)
+
+
+def require_answer(dataset: Dataset, name: str | None) -> None:
+    """Raise a SegueError unless one of `answers` has this name, or there is any for None."""
+    there = answers(dataset)
+    if not there:
+        raise SegueError(f"No model is trained on {dataset.name!r}.")
+    if name is not None and name not in there:
+        raise SegueError(f"{name!r} cannot answer on {dataset.name!r} (there: {', '.join(there)}).")
 
 
 def delete_model(dataset: Dataset, name: str) -> None:

@@ -9,12 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Event, Lock
 from typing import Any
 
-import psutil
-
 from core.workspace import REPOSITORY
-
-FIT_BYTES = 2e9
-"""Memory that a worker may need: every model promises less on a thousand playlists."""
 
 ONE_THREAD = {
     **dict.fromkeys(
@@ -23,12 +18,6 @@ ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
 }
 """Environment of a process that leaves the other cores to others."""
-
-
-def affordable_jobs(fit_bytes: float = FIT_BYTES) -> int:
-    """The physical cores, or fewer where memory does not suffice for as many fits."""
-    cores = psutil.cpu_count(logical=False) or 1
-    return max(1, min(cores, int(psutil.virtual_memory().available / fit_bytes)))
 
 
 def answers(

@@ -1,17 +1,14 @@
 import errno
-import json
 import shutil
 from dataclasses import replace
 
-import psutil
 import pytest
 
 from core.dataset.audio_features import join_features
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
-from core.training import launch, servable
+from core.training import servable
 from core.training.depot import depot
-from core.training.launch import bounded, environment, workers
 from core.training.pipeline import (
     chosen,
     cleaned,
@@ -28,7 +25,7 @@ from core.training.points import chosen_sizes, measured_point, planned
 from core.training.runs import begin, delete_run, enter, note, standing, stored_runs
 from core.training.servable import build_servable
 from core.training.train import load_recommender, train
-from core.workspace import REPOSITORY, Workspace, write_json
+from core.workspace import Workspace, write_json
 
 LINES = "Artist A - One\nArtist B - Two\nArtist C - Three\n"
 
@@ -282,45 +279,3 @@ def test_a_run_is_deleted_with_all_that_it_left_once_it_is_over(store):
     delete_run(store, ended)
     assert not store.exists(f".runs/{name}")
     assert stored_runs(store) == []
-
-
-# --- starting ---
-
-
-def test_workers_are_as_many_as_cores_and_measured_memory_allow(tmp_path, planted, monkeypatch):
-    workspace = Workspace(tmp_path)
-    shutil.copytree(planted.folder, tmp_path / "planted")
-    shutil.rmtree(tmp_path / "planted" / "grids", ignore_errors=True)
-    monkeypatch.setattr(psutil, "cpu_count", lambda logical: 8)
-    memory = type("Memory", (), {"available": 10e9})
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-    assert workers(workspace, None) == 5
-    assert workers(workspace, "planted") == 5
-    for name, peak in (("als", 400), ("titles", 4_000)):
-        file = tmp_path / "planted" / "grids" / name / "point.json"
-        file.parent.mkdir(parents=True)
-        file.write_text(json.dumps({"point": {"peak_mb": peak}}))
-        assert workers(workspace, "planted") == (8 if peak == 400 else 2)
-
-
-def test_steps_that_run_elsewhere_are_not_bounded_by_this_machine(tmp_path):
-    workspace = Workspace(tmp_path)
-    assert bounded(workspace, ["run", "--dataset", "a"])[3] == "--max-workers"
-    assert int(bounded(workspace, ["resume"])[2]) >= 1
-    for given in (["run", "--max-workers=3"], ["run", "--with", "kubernetes"], ["card", "list"]):
-        assert bounded(workspace, given) == given
-
-
-def test_metaflow_finds_the_package_and_keeps_its_records_in_the_workspace(tmp_path, monkeypatch):
-    monkeypatch.setattr(launch.getpass, "getuser", lambda: "root")
-    made = environment(Workspace(tmp_path), {"PYTHONPATH": "x", "SEGUE_STORE": "s3://b"})
-    assert made["PYTHONPATH"].split(":") == [str(REPOSITORY), "x"]
-    assert made["METAFLOW_DATASTORE_SYSROOT_LOCAL"] == str(tmp_path)
-    assert made["SEGUE_STORE"] == "s3://b"
-    assert made["METAFLOW_USER"] == "segue"
-
-
-def test_without_metaflow_it_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "metaflow", None)
-    with pytest.raises(SegueError, match=r"requirements-train\.txt"):
-        launch.launch(Workspace(tmp_path), "pipeline", ["run"])

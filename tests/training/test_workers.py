@@ -5,13 +5,11 @@ import json
 import sys
 import threading
 from contextlib import closing
-from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from core.training import workers
-from core.training.workers import affordable_jobs, answers, received, reply
+from core.training.workers import answers, received, reply
 
 
 @pytest.fixture
@@ -80,16 +78,6 @@ def test_workers_end_with_whoever_stops_listening(python, tmp_path, waiting):
     started = [int(path.name.removeprefix("started-")) for path in tmp_path.glob("started-*")]
     assert started
     assert not any(psutil.pid_exists(pid) for pid in started)
-
-
-@pytest.mark.parametrize(
-    ("cores", "available", "jobs"), [(4, 64e9, 4), (4, 5e9, 2), (4, 1e6, 1), (None, 64e9, 1)]
-)
-def test_there_are_no_more_processes_than_cores_and_memory(monkeypatch, cores, available, jobs):
-    monkeypatch.setattr(workers.psutil, "cpu_count", lambda logical: cores)
-    memory = SimpleNamespace(available=available)
-    monkeypatch.setattr(workers.psutil, "virtual_memory", lambda: memory)
-    assert affordable_jobs() == jobs
 
 
 def test_a_reply_is_the_last_line(monkeypatch, capsys):
