@@ -32,13 +32,30 @@ sys.meta_path.insert(0, Blocker())
 """
 
 
+Instructions = list[tuple[str, str]]
+
+
 @pytest.fixture(scope="module")
-def dockerfile() -> list[tuple[str, str]]:
-    """Instructions in order, with continued lines joined."""
+def stages() -> dict[str, Instructions]:
+    """Instructions of each stage in order, with continued lines joined; the last is unnamed."""
     text = (ROOT / "Dockerfile").read_text("utf-8")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
-    return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in joined.splitlines()]
+    found: dict[str, Instructions] = {}
+    for line in re.sub(r"\\\n\s*", "", "\n".join(lines)).splitlines():
+        instruction, value = line.split(" ", 1)
+        if instruction == "FROM":
+            image, _, stage = value.partition(" AS ")
+            found[stage] = list(found.get(image, [(instruction, value.split()[0])]))
+        else:
+            found[stage].append((instruction, value))
+    return found
+
+
+@pytest.fixture(scope="module")
+def dockerfile(stages) -> Instructions:
+    """Of the image that is built where no stage is named."""
+    assert list(stages)[-1] == ""
+    return stages[""]
 
 
 def said(dockerfile, instruction: str) -> str:
@@ -56,12 +73,16 @@ def test_it_keeps_the_contract_of_sagemaker(dockerfile):
     assert {"SEGUE_WORKSPACE=/opt/ml/model", "SEGUE_HOST=0.0.0.0"} <= set(environment)
 
 
-def test_it_is_no_root_and_looks_after_its_health(dockerfile):
-    names = [name for name, _ in dockerfile]
-    user = said(dockerfile, "USER")
+@pytest.mark.parametrize("stage", ["", "train"])
+def test_it_is_no_root(stages, stage):
+    names = [name for name, _ in stages[stage]]
+    user = said(stages[stage], "USER")
     assert user == "segue"
-    assert f"--uid 10001 --no-create-home --shell /usr/sbin/nologin {user}" in dockerfile[1][1]
+    assert f"--uid 10001 --no-create-home --shell /usr/sbin/nologin {user}" in stages[stage][1][1]
     assert names.index("USER") > max(i for i, name in enumerate(names) if name in ("RUN", "COPY"))
+
+
+def test_it_looks_after_its_health(dockerfile):
     assert "http://127.0.0.1:8080/ping" in said(dockerfile, "HEALTHCHECK")
     assert re.fullmatch(r"python:3\.\d+-slim-\w+", said(dockerfile, "FROM"))
 
@@ -84,10 +105,26 @@ def test_system_packages_are_those_of_the_hosted_app(dockerfile):
     assert installed.split() == (ROOT / "packages.txt").read_text("utf-8").split()
 
 
-def test_what_is_copied_is_sent_and_nothing_else(dockerfile):
+def test_the_flows_image_has_its_packages_and_lets_metaflow_work(stages):
+    train = stages["train"]
+    ran = " ".join(value for name, value in train if name == "RUN")
+    *_, folder = (value for name, value in train if name == "WORKDIR")
+    assert "-r requirements-train.txt" in ran
+    assert f"--owner segue {folder}" in ran
+    assert "METAFLOW_SKIP_INSTALL_DEPENDENCIES=1" in said(train, "ENV")
+    assert not {"ENTRYPOINT", "CMD"} & {name for name, _ in train}
+
+
+def test_what_is_copied_is_sent_and_nothing_else(stages):
     ignore = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     sent = {line[1:] for line in ignore if line.startswith("!")}
-    copied = {value.split()[0] for name, value in dockerfile if name == "COPY"}
+    copied = {
+        source
+        for stage in stages.values()
+        for name, value in stage
+        if name == "COPY"
+        for source in value.split()[:-1]
+    }
     assert copied == sent
     assert "*" in ignore
     assert all((ROOT / name).exists() for name in copied)

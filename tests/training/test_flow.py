@@ -278,23 +278,45 @@ def test_a_wrong_question_is_refused_before_anything_is_recorded(tmp_path):
     assert not stored_runs(depot(str(tmp_path)))
 
 
-def test_compiled_for_argo_each_step_has_its_resources(bucket, tmp_path):
+def documented_resources():
+    """Cores and MB of each step."""
+    text = (ROOT / "docs" / "hosting.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([a-z, ]+) \| (\d+) \| ([\d,]+) \|$", text, re.M)
+    return {
+        step: (int(cores), int(memory.replace(",", "")))
+        for steps, cores, memory in rows
+        for step in steps.split(", ")
+    }
+
+
+def test_compiled_for_argo_each_step_has_its_image_resources_and_store(bucket, tmp_path):
     pytest.importorskip("kubernetes")
     address, environment = bucket
     arguments = ("argo-workflows", "create", "--only-json")
-    environment = environment | {"METAFLOW_DATASTORE_SYSROOT_S3": f"{address}/metaflow"}
-    said = finished(started(tmp_path, "--datastore=s3", *arguments, **environment))
-    compiled = json.loads(said[said.index("{") :])
-    asked = {
-        template["name"]: template["container"]["resources"]["requests"]
-        for template in compiled["spec"]["templates"]
-        if "container" in template
+    environment = environment | {
+        "METAFLOW_DATASTORE_SYSROOT_S3": f"{address}/metaflow",
+        "METAFLOW_KUBERNETES_CONTAINER_IMAGE": "registry.example/segue-train:1",
+        "SEGUE_STORE": f"{address}/store",
     }
+    said = finished(started(tmp_path, "--datastore=s3", *arguments, **environment))
+    compiled = json.loads(said[said.index("{") :])["spec"]
+    parameters = {one["name"]: one["value"] for one in compiled["arguments"]["parameters"]}
+    assert json.loads(parameters["store"]) == f"{address}/store"
     steps = {
-        "start", "clean", "prepare", "train", "choose", "fit", "measure", "evaluate", "build",
-        "deploy", "check", "end",
-    }  # fmt: skip
-    assert steps <= asked.keys()
-    assert float(asked["fit"]["cpu"]) == 4
-    assert asked["fit"]["memory"].startswith("16000")
-    assert float(asked["train"]["cpu"]) == 1
+        template["name"]: template["container"]
+        for template in compiled["templates"]
+        if "METAFLOW_STEP_NAME" in str(template.get("container"))
+    }
+    asked = {name: step["resources"]["requests"] for name, step in steps.items()}
+    assert {
+        name: (float(one["cpu"]), float(one["memory"].removesuffix("M")))
+        for name, one in asked.items()
+    } == documented_resources()
+    assert all(step["resources"]["limits"] == asked[name] for name, step in steps.items())
+    assert {step["image"] for step in steps.values()} == {"registry.example/segue-train:1"}
+    alone = {
+        name
+        for name, step in steps.items()
+        if any(one["name"] == "OMP_NUM_THREADS" and one["value"] == "1" for one in step["env"])
+    }
+    assert alone == {"train", "measure"}
