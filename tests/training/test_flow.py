@@ -280,7 +280,7 @@ def test_a_wrong_question_is_refused_before_anything_is_recorded(tmp_path):
 
 def documented_resources():
     """Cores and MB of each step."""
-    text = (ROOT / "docs" / "hosting.md").read_text("utf-8")
+    text = (REPOSITORY / "docs" / "hosting.md").read_text("utf-8")
     rows = re.findall(r"^\| ([a-z, ]+) \| (\d+) \| ([\d,]+) \|$", text, re.M)
     return {
         step: (int(cores), int(memory.replace(",", "")))
