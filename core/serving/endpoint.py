@@ -255,7 +255,7 @@ def served(home: Path) -> set[str]:
     """
     from core.serving.local import LocalTarget
 
-    targets = map(LocalTarget, (home / ".endpoints").glob("[!.]*"))
+    targets = map(LocalTarget, (home / ".endpoints").glob("*.json"))
     return {folder for one in targets for folder in one.folders}
 
 
