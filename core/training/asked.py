@@ -13,7 +13,7 @@ from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
-from core.training.depot import shared
+from core.training.depot import require_writable, shared
 from core.training.grid import require_metric
 from core.training.pipeline import Settings, further_settings, require_reachable
 from core.training.points import chosen_sizes, wanted_settings
@@ -120,6 +120,7 @@ def asked_queries(asked_for: AskedQueries, elsewhere: bool = False) -> None:
     if elsewhere:
         require_elsewhere(asked_for.store)
     _require_file(asked_for.challenge)
+    require_writable(asked_for.out)
     store = shared(asked_for.store)
     if not store.exists(checked_name(asked_for.dataset)):
         raise SegueError(f"There is no dataset {asked_for.dataset!r} in {asked_for.store}.")

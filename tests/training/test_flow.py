@@ -19,12 +19,10 @@ from pathlib import Path
 import pytest
 
 from core.dataset.dataset import Dataset
-from core.errors import SegueError
 from core.evaluation import challenge, dials, leaderboard, shards
 from core.training.depot import depot
 from core.training.evaluate import Evaluation, measured_part, merged, write_evaluation
 from core.training.fitted import Held, fit_held_out
-from core.training.flow import SegueFlow
 from core.training.pipeline import Choice, chosen, further_settings
 from core.training.pipeline import test_figures as figures_of_the_test
 from core.training.points import TEST_SEED, chosen_sizes, measured_point, planned
@@ -265,23 +263,14 @@ def test_its_cards_show_the_figures(resumed, card):
     ]
 
 
-# --- what does not run ---
-
-
-def test_a_wrong_question_is_refused_before_anything_is_recorded(tmp_path):
-    flow = SegueFlow(use_cli=False)
-    asked = {"dataset": "demo", "grid": "als.factors=few", "store": str(tmp_path)}
-    for name, parameter in flow._get_parameters():
-        setattr(flow, name, asked.get(name, parameter.kwargs.get("default")))
-    with pytest.raises(SegueError, match="'few' is no value of factors"):
-        flow.start()
-    assert not stored_runs(depot(str(tmp_path)))
+# --- on a cluster ---
 
 
 def documented_resources():
     """Cores and MB of each step."""
     text = (REPOSITORY / "docs" / "hosting.md").read_text("utf-8")
-    rows = re.findall(r"^\| ([a-z, ]+) \| (\d+) \| ([\d,]+) \|$", text, re.M)
+    (table,) = re.findall(r"^\| step \| cores \| memory, MB \|\n((?:\|.*\n)+)", text, re.M)
+    rows = re.findall(r"^\| ([a-z, ]+) \| (\d+) \| ([\d,]+) \|$", table, re.M)
     return {
         step: (int(cores), int(memory.replace(",", "")))
         for steps, cores, memory in rows
