@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import sys
 import time
 from contextlib import suppress
@@ -22,7 +21,6 @@ from core.serving import local as module
 from core.serving.endpoint import check, check_again, release, settle, target_of
 from core.serving.known import CHECKED
 from core.serving.local import LocalTarget
-from core.serving.serve import serve
 from core.training.default import set_default
 from core.workspace import Workspace
 
@@ -213,14 +211,6 @@ def test_a_server_is_asked_directly_and_with_its_token(local, served, monkeypatc
     assert release(local, served.folder).wrong == []
     monkeypatch.delenv("SEGUE_API_TOKEN")
     assert "401" in check(local, served.folder).wrong[0]
-
-
-def test_a_taken_port_is_one_sentence(served):
-    with (
-        socket.create_server(("127.0.0.1", 0)) as taken,
-        pytest.raises(SegueError, match=r"^Nothing can listen on 127\.0\.0\.1:\d+ \(Address"),
-    ):
-        serve(served, None, "127.0.0.1", taken.getsockname()[1])
 
 
 @pytest.mark.parametrize(
