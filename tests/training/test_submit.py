@@ -14,7 +14,7 @@ from core.dataset.library import simulate_dataset
 from core.errors import SegueError
 from core.evaluation import shards
 from core.training import submit
-from core.training.batch_flow import SegueBatchFlow
+from core.training.asked import AskedQueries, asked_queries
 from core.training.submit import merge_parts, require_challenge, write_answers, write_part
 from core.training.train import train
 from core.workspace import Workspace
@@ -103,16 +103,15 @@ def test_what_fails_the_check_replaces_nothing(dataset, challenge, whole, tmp_pa
 def test_where_nothing_can_be_written_nothing_is_answered(dataset, challenge, tmp_path):
     with pytest.raises(SegueError, match="is a folder"):
         write_answers(dataset, tmp_path / "absent.json", tmp_path)
-    flow = SegueBatchFlow(use_cli=False)
-    flow.out = str(tmp_path)
+    asked = AskedQueries("small", str(challenge), str(tmp_path))
     with pytest.raises(SegueError, match="is a folder"):
-        flow.start()
+        asked_queries(asked)
 
 
 def test_the_batch_flow_writes_the_same_file(workspace, challenge, whole, tmp_path):
     out = tmp_path / "out.csv"
     command = [
-        *(sys.executable, "-m", "core", "--workspace", str(workspace.folder), "flow", "batch"),
+        *(sys.executable, "-m", "core", "--workspace", str(workspace.folder), "flow", "queries"),
         *("run", "--dataset", "small", "--challenge", str(challenge), "--out", str(out)),
         *("--team", "us", "--email", "us@example.org", "--max-workers", "2"),
     ]
