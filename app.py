@@ -7,7 +7,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from core.serving.beside import api_routes
-from pages.callback import BrowserCookie, callback_routes
+from pages.spotify.callback import BrowserCookie, callback_routes
 
 M_ARENA_MAX, HEAPS = -8, 2
 

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from pages import hide_and_predict, leaderboard, side_by_side, view
-from pages.view import Choice
-from pages.widgets import sentences
+from pages.common import view
+from pages.common.view import Choice
+from pages.common.widgets import sentences
+from pages.comparisons import hide_and_predict, leaderboard, side_by_side
 
 PARTS = {
     "Side by side": side_by_side.show,

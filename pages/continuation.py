@@ -11,10 +11,12 @@ import streamlit as st
 from core.moods import Mood
 from core.recommender import Continuation
 from core.whatif import Changes
-from pages import answers, playlist, publish, session, steering, view, why
-from pages.answers import Answer
-from pages.export import files
-from pages.widgets import add_tracks, no_model, plain, row_button, selected, sentences
+from pages.common import answers, session, view
+from pages.common.answers import Answer
+from pages.common.export import files
+from pages.common.widgets import add_tracks, no_model, plain, row_button, selected, sentences
+from pages.playlists import playlist, steering, why
+from pages.spotify import publish
 
 ROWS = 8  # in sight; more scroll
 PUBLISH = "continuation_spotify"

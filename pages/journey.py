@@ -5,9 +5,10 @@ import streamlit as st
 from core.explore.journey import FEWEST, MOST, NEIGHBOURS, Wishes
 from core.retrieval import MODELS
 from core.training.maps import embeds
-from pages import ends, route, session, stops, view
-from pages.session import Version
-from pages.widgets import no_model, plain, sentences
+from pages.common import session, view
+from pages.common.session import Version
+from pages.common.widgets import no_model, plain, sentences
+from pages.journeys import ends, route, stops
 
 SMOOTHNESS = (0.0, 0.25, 0.5, 0.75, 1.0)
 AS_FEW = 0

@@ -10,13 +10,14 @@ from core import jobs
 from core.dataset.library import delete_dataset, open_dataset
 from core.errors import SegueError
 from core.workspace import DEMO, Workspace
-from pages import crawl, session, view
-from pages.additions import add_datasets, made_by
-from pages.jobs import job_panel, news
-from pages.library_dataset import show_dataset
-from pages.session import Version
-from pages.view import Choice
-from pages.widgets import counted, plain, sentences, simulated_badge
+from pages.common import session, view
+from pages.common.jobs import job_panel, news
+from pages.common.session import Version
+from pages.common.view import Choice
+from pages.common.widgets import counted, plain, sentences, simulated_badge
+from pages.datasets import crawl
+from pages.datasets.additions import add_datasets, made_by
+from pages.datasets.dataset import show_dataset
 
 
 def _existing(name: str) -> str:

@@ -11,8 +11,13 @@ from core.explore.projection import METHODS, advice
 from core.jobs import public
 from core.training.maps import MapCard
 from core.workspace import REPOSITORY
-from pages import answers, jobs, link_in, map_side, session, view
-from pages.map_chart import (
+from pages.common import answers, jobs, session, view
+from pages.common.screens import PHONE_PX, is_dark
+from pages.common.session import Version
+from pages.common.view import Choice, one_of
+from pages.common.widgets import counted, plain, search_box, sentences
+from pages.maps import side
+from pages.maps.chart import (
     COLOURS,
     HEIGHT,
     HEIGHT_BESIDE,
@@ -26,10 +31,7 @@ from pages.map_chart import (
     figure,
     opened,
 )
-from pages.screens import PHONE_PX, is_dark
-from pages.session import Version
-from pages.view import Choice, one_of
-from pages.widgets import counted, plain, search_box, sentences
+from pages.spotify import link_in
 
 METHOD_LABELS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "Principal components"}
 POINTS, USUAL = (1_000, 3_000, 10_000, 20_000), 10_000
@@ -90,7 +92,7 @@ def _explore(models: list[str]) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             mouse, joined = _mouse(), _trajectory()
         look = Look(colour, points, mouse, is_dark(), beside is not None)
-        marks = Marks(session.seeds().ids, answers.continued(), map_side.focus(), joined)
+        marks = Marks(session.seeds().ids, answers.continued(), side.focus(), joined)
         _charts(version, name, beside, look, marks, cards)
 
 
@@ -226,12 +228,12 @@ def _charts(
         search_box(
             "Find a track",
             "map_search",
-            map_side.focus_on,
+            side.focus_on,
             placeholder="Track, artist or Spotify link",
             on_link=lambda link: link_in.track(link, "map_search"),
             icon=":material/my_location:",
         )
-        map_side.side(shown)
+        side.side(shown)
 
 
 def _about(version: Version, card: MapCard) -> None:
@@ -266,7 +268,7 @@ def _placing(card: MapCard) -> str:
 
 
 def _chart(version: Version, name: MapName, look: Look, marks: Marks, key: str) -> None:
-    drawn = figure(version, name, look, marks, map_side.area())
+    drawn = figure(version, name, look, marks, side.area())
     config = chart_config(f"map-{version.name}-{name}", zoom_by_wheel=True)
     config["modeBarButtonsToRemove"] += ["pan2d", "lasso2d", "select2d"]  # see `MOUSE`
     _fit_to_phone(key, drawn.layout.meta["narrow"], len(drawn.layout.annotations))
@@ -275,7 +277,7 @@ def _chart(version: Version, name: MapName, look: Look, marks: Marks, key: str) 
     ):
         st.plotly_chart(
             drawn,
-            key=(chart := f"{key}_{map_side.cleared()}"),
+            key=(chart := f"{key}_{side.cleared()}"),
             height="stretch",
             on_select=lambda: _select(chart, name),
             config=config,
@@ -310,9 +312,9 @@ def _select(key: str, name: MapName) -> None:
     event = st.session_state[key]["selection"]
     shapes = [*event["lasso"], *event["box"]]
     if shapes:
-        map_side.select(Outline.drawn(name, shapes[-1]))
+        side.select(Outline.drawn(name, shapes[-1]))
     elif event["points"]:
-        map_side.focus_on(int(event["points"][-1]["customdata"]))
+        side.focus_on(int(event["points"][-1]["customdata"]))
 
 
 # --- maps that are not there ---

@@ -11,11 +11,13 @@ from core.explore.figures import (
 )
 from core.explore.goodness import Goodness
 from core.explore.power_law import PowerLawFit
-from pages import answers, lean, power_law, session, view
-from pages.holders import OF, PLURALS, Holders, holders, lengths, marks
-from pages.screens import is_dark
-from pages.session import Version
-from pages.widgets import counted, sentences
+from pages.common import answers, session, view
+from pages.common.screens import is_dark
+from pages.common.session import Version
+from pages.common.widgets import counted, sentences
+from pages.comparisons import lean
+from pages.spread import power_law
+from pages.spread.holders import OF, PLURALS, Holders, holders, lengths, marks
 
 
 def page() -> None:

@@ -7,7 +7,8 @@ import streamlit as st
 
 from core.jobs import public
 from core.workspace import REPOSITORY, Workspace
-from pages import answers, dials, jobs, request, session, widgets
+from pages.common import answers, jobs, request, session, widgets
+from pages.playlists import dials
 
 STYLE = """<style>
     .stMainBlockContainer { padding-inline: clamp(1rem, 3vw, 3rem); max-width: 110rem; }

@@ -5,15 +5,15 @@ import streamlit as st
 from core import jobs
 from core.dataset.joins import licences
 from core.errors import SegueError
-from pages import session, view
-from pages.grids import show_grids
-from pages.jobs import job_panel
-from pages.model_cards import show_models
-from pages.runs import show_runs
-from pages.train_form import show_form
-from pages.trials import show_trials
-from pages.view import Choice
-from pages.widgets import plain, sentences
+from pages.common import session, view
+from pages.common.jobs import job_panel
+from pages.common.view import Choice
+from pages.common.widgets import plain, sentences
+from pages.fitting.grids import show_grids
+from pages.fitting.model_cards import show_models
+from pages.fitting.runs import show_runs
+from pages.fitting.train_form import show_form
+from pages.fitting.trials import show_trials
 
 PARTS = {"train": "Train", "grid": "Try many settings", "runs": "Runs", "models": "Trained models"}
 PART = Choice("training.part", "train", view.one_of(list(PARTS), str))

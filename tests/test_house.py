@@ -95,11 +95,12 @@ def test_opening_and_importing_load_nothing_heavy():
     code = (
         "import sys, core.recommender, core.retrieval, core.training.train, core.training.maps, "
         "core.training.evaluate, core.bench.peers, core.bench.quality, core.__main__, "
-        "core.training.grid, pages.session, pages.widgets, "
+        "core.training.grid, pages.common.session, pages.common.widgets, "
         "core.dataset.library, core.dataset.search, core.evaluation.leaderboard, "
         "core.explore.figures, core.explore.power_law, core.explore.projection, "
         "core.explore.journey, core.explore.clusters, core.explore.goodness, core.explore.spread, "
-        "core.moods, core.jobs, core.training.trial, core.bench.app, pages.account, pages.link_in, "
+        "core.moods, core.jobs, core.training.trial, core.bench.app, "
+        "pages.spotify.account, pages.spotify.link_in, "
         "core.serving.beside, core.serving.opened, core.serving.local, core.serving.endpoint, "
         f"{', '.join(SPOTIFY)}\n"
         f"print(sorted({HEAVY!r} & set(sys.modules)))"
@@ -144,7 +145,7 @@ class RunTime(ast.NodeTransformer):
 
 def test_spotipy_is_loaded_only_where_its_logs_are_silenced():
     texts = {
-        path: path.read_text() for path in [*CORE, *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]
+        path: path.read_text() for path in [*CORE, *(ROOT / "pages").rglob("*.py"), ROOT / "app.py"]
     }
     loading = {
         str(path.relative_to(ROOT))

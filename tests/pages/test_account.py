@@ -11,8 +11,8 @@ def page() -> None:
     """A page that asks Spotify, and offers to sign in."""
     import streamlit as st
 
-    from pages import account
-    from pages.widgets import sentences
+    from pages.common.widgets import sentences
+    from pages.spotify import account
 
     st.session_state.page_path = ""
     with sentences():

@@ -3,7 +3,7 @@
 import pytest
 
 from core.reasons import explain
-from pages.steering import evenly
+from pages.playlists.steering import evenly
 from tests.pages.conftest import link, press, texts
 
 
@@ -228,7 +228,7 @@ def test_a_longer_list_moves_nothing(open_page):
 def test_why_is_of_the_selected_track_only_and_in_the_link(open_page, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "pages.answers.explain", lambda r, s, t, tracks, **more: asked.append(tracks)
+        "pages.common.answers.explain", lambda r, s, t, tracks, **more: asked.append(tracks)
         or explain(r, s, t, tracks, **more),
     )  # fmt: skip
     at = open_page(seed=seeds_of(1))

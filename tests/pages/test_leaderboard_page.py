@@ -20,7 +20,7 @@ from core.ranking.routes import ROUTES
 from core.recommender import Recommender
 from core.retrieval import MODELS
 from core.training.train import load_models
-from pages.dials import label
+from pages.playlists.dials import label
 from tests.pages.conftest import texts
 
 SIGNS = "*Item* <b>kNN</b>"

@@ -14,7 +14,7 @@ from core.spotify.errors import RateLimitedError
 from core.spotify.health import reset_health
 from core.spotify.seeds import MOST_SEEDS
 from core.training.train import train
-from pages.widgets import plain, player
+from pages.common.widgets import plain, player
 from tests.pages.conftest import WITH_SIGNS, link, press, texts
 from tests.spotify.consent import signed_in
 from tests.spotify.fake import Fake

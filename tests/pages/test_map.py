@@ -8,9 +8,9 @@ import pytest
 from core.dataset.dataset import Dataset
 from core.training.maps import load_map, make_map
 from core.training.train import load_model
-from pages.map_chart import MOST_CORNERS, MapName, Outline, drawn_around
-from pages.session import Version
-from pages.view import MOST_LETTERS
+from pages.common.session import Version
+from pages.common.view import MOST_LETTERS
+from pages.maps.chart import MOST_CORNERS, MapName, Outline, drawn_around
 from tests.pages.conftest import link, press, texts
 
 

@@ -62,7 +62,7 @@ def fake(fake: Fake) -> Fake:
 @pytest.fixture
 def form(open_page, settings: Settings, monkeypatch) -> AppTest:
     """The form on the Continuation page, signed in, for seeds that are all on Spotify."""
-    monkeypatch.setattr("pages.publish.publish", partial(publish, waiting=lambda _: None))
+    monkeypatch.setattr("pages.spotify.publish.publish", partial(publish, waiting=lambda _: None))
     at = open_page(dataset="mixed", seed=[uri(0), uri(1)], title="rainy sunday")
     at.session_state["spotify_listener"] = signed_in(settings)
     return press(at, "To Spotify")

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from core.evaluation.dials import SETTINGS
 from core.ordering import Dials
 from core.spotify.seeds import MOST_SEEDS
-from pages.request import (
+from pages.common.request import (
     ADVENTURE,
     LONGEST,
     PER_ARTIST,

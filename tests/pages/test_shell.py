@@ -4,8 +4,8 @@ import pytest
 
 from core.evaluation.dials import LABELS, SETTINGS, DialReport, DialRow
 from core.evaluation.metrics import Figure
-from pages.dials import cost
-from pages.session import KnownYears
+from pages.common.session import KnownYears
+from pages.playlists.dials import cost
 from tests.pages.conftest import WITH_SIGNS, link, press, texts
 
 PAGES = ("continuation", "map", "journey", "popularity", "comparison", "training", "library")
@@ -145,7 +145,7 @@ def test_popular_is_at_the_left_and_deep_cuts_at_the_right(open_page):
 
 
 def test_filters_are_counted_and_their_ends_are_open(open_page, monkeypatch):
-    monkeypatch.setattr("pages.session.years", lambda version: KnownYears(1960, 2020, 7))
+    monkeypatch.setattr("pages.common.session.years", lambda version: KnownYears(1960, 2020, 7))
     at = open_page(years="1990-", explicit="no")
     assert at.sidebar.expander[0].label == "Filters (2 on)"
     slider = at.sidebar.slider(key="dial_years")

@@ -20,8 +20,8 @@ from core.training.settings import parse_settings
 from core.training.train import cards, load_models
 from core.training.trial import trials, try_models
 from core.workspace import write_json
-from pages.trials import in_words
-from pages.widgets import plain
+from pages.common.widgets import plain
+from pages.fitting.trials import in_words
 from tests.pages.conftest import link, press, texts
 
 NAME = "playlist_knn"

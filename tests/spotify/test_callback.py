@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from core.spotify.sign_in import CALLBACK, Outcome
-from pages.callback import COOKIE, BrowserCookie, callback_routes
+from pages.spotify.callback import COOKIE, BrowserCookie, callback_routes
 from tests.spotify.consent import BROWSER, agreed, began
 
 DOCUMENT = {"Accept": "text/html,application/xhtml+xml"}
