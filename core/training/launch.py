@@ -26,7 +26,7 @@ from core.training.asked import (
     require_elsewhere,
 )
 from core.training.depot import shared
-from core.training.room import affordable_jobs
+from core.training.room import GRIDS, affordable_jobs
 from core.workspace import REPOSITORY, Workspace
 
 A = TypeVar("A", Asked, AskedQueries)
@@ -47,6 +47,9 @@ _ELSEWHERE = {"kubernetes": "KUBERNETES", "batch": "BATCH"}
 _SCHEDULERS = {"argo-workflows": "KUBERNETES", "airflow": "KUBERNETES", "step-functions": "BATCH"}
 _GRACE_S = GRACE_S - 2
 """What Metaflow has to end its steps; less than whoever runs this as a job has patience."""
+
+_SIZED = ("manifest.json", GRIDS)
+"""Of a dataset, what says how large its fits are."""
 
 _HELP = """\
 Usage: python -m core flow COMMAND …
@@ -103,8 +106,8 @@ def launch(workspace: Workspace, flow: str, arguments: Sequence[str]) -> NoRetur
     """
     if find_spec("metaflow") is None:
         raise SegueError("A flow needs Metaflow: `pip install -r requirements-train.txt`.")
-    given = list(arguments) or ["--help"]
     os.environ.update(environment(workspace, os.environ))
+    given = [*(arguments or ["--help"]), *_resumed(flow, arguments)]
     if given == ["--help"]:
         sys.stdout.write(help_page(flow))
     parameters = checked(flow, given)
@@ -169,7 +172,7 @@ def workers(parameters: Mapping[str, Any]) -> int:
     if not parameters:
         return affordable_jobs()
     store, name = shared(parameters["store"]), parameters["dataset"]
-    return affordable_jobs(store.reading(name) if store.exists(name) else None)
+    return affordable_jobs(store.reading(name, _SIZED) if store.exists(name) else None)
 
 
 def environment(workspace: Workspace, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -228,19 +231,24 @@ def _stopped(number: int, _: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
+def _resumed(flow: str, arguments: Sequence[str]) -> list[str]:
+    """What makes a resume go on from the flow's last run; Metaflow overlooks those resumed."""
+    if "resume" not in arguments or _option(arguments, "--origin-run-id"):
+        return []
+    records = Path(os.environ["METAFLOW_DATASTORE_SYSROOT_LOCAL"], ".metaflow", _FLOWS[flow].name)
+    newest = max((one.name for one in records.glob("[0-9]*")), key=int, default=None)
+    return ["--origin-run-id", newest] if newest else []
+
+
 def _origin(flow: str, arguments: Sequence[str]) -> dict[str, Any]:
     """Parameters of the run that is resumed, from Metaflow's own record; empty if it has none."""
     from metaflow import Run, namespace
     from metaflow.exception import MetaflowException
 
-    name = _FLOWS[flow].name
-    latest = Path(os.environ["METAFLOW_DATASTORE_SYSROOT_LOCAL"], ".metaflow", name, "latest_run")
-    number = _option(arguments, "--origin-run-id")
-    if number is None and latest.exists():
-        number = latest.read_text()
     try:
         namespace(None)
-        data = Run(f"{name}/{number}")["_parameters"].task.data
+        number = _option(arguments, "--origin-run-id")
+        data = Run(f"{_FLOWS[flow].name}/{number}")["_parameters"].task.data
         return {"store": data.store, "dataset": data.dataset}
     except (MetaflowException, KeyError):
         return {}  # Metaflow says what is wrong

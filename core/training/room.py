@@ -12,7 +12,8 @@ GRIDS = "grids"
 """Folder of a dataset that holds the measured points of grids, model by model."""
 
 _BASE, _PER_ENTRY = 1e9, 300.0
-"""Bytes of a process, and what each entry adds: more than any fit took on up to 2.6 million."""
+"""Bytes of a process, and what each entry adds: more than the fits took that were measured on up
+to 2.6 million (not LightGCN and track2vec)."""
 _MARGIN = 1.25
 """A fit may take so many times what the largest before it took."""
 _GROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")

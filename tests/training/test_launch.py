@@ -162,11 +162,19 @@ def test_what_is_resumed_is_what_was_asked_for(workspace, monkeypatch):
     told = {"store": "s3://b", "dataset": "mine"}
     assert checked("pipeline", ("resume", "--origin-run-id", "17")) == told
     assert checked("pipeline", ("resume",)) == {}
-    latest = workspace.folder / ".metaflow" / "SegueFlow" / "latest_run"
-    latest.parent.mkdir(parents=True)
-    latest.write_text("17")
-    assert checked("pipeline", ("resume", "fit")) == told
     assert checked("queries", ("resume", "--origin-run-id=17")) == {}
+
+
+def test_a_resume_goes_on_from_the_last_run_be_it_a_resume_itself(workspace, ran):
+    records = workspace.folder / ".metaflow" / "SegueFlow"
+    for name in ("9", "17", "latest_run"):
+        (records / name).mkdir(parents=True)
+    for given, origin in ((("resume", "fit"), "17"), (("resume", "--origin-run-id", "9"), "9")):
+        with pytest.raises(SystemExit):
+            launch(workspace, "pipeline", given)
+        (_, _, *arguments) = ran.pop()
+        assert arguments[arguments.index("--origin-run-id") + 1] == origin
+        assert arguments.count("--origin-run-id") == 1
 
 
 def test_metaflow_finds_the_package_and_keeps_its_records_in_the_workspace(tmp_path, monkeypatch):
