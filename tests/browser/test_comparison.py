@@ -1,11 +1,10 @@
 """Models compared in a real browser: on one playlist, on hidden tracks, and over all."""
 
-import csv
 import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import expect_heading, link
+from tests.browser.actions import expect_heading, link, settled
 from tests.browser.conftest import SIZES
 
 CHARTS = ".js-plotly-plot .nsewdrag:visible"
@@ -70,8 +69,9 @@ def test_hidden_tracks_are_found_place_by_place(journeys_server, open_tab):
     expect(page.get_by_text("the title is all there is")).to_be_visible()
 
     # watch for a while
+    settled(page)
     page.get_by_role("button", name="Watch").click()
-    expect(page.get_by_text("The first 5 places")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"The first \d+ places"))).to_be_visible()
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Watch")).to_be_visible()
     page.get_by_role("radio", name="First answers").click()
@@ -85,25 +85,3 @@ def test_hidden_tracks_are_found_place_by_place(journeys_server, open_tab):
     expect(page.get_by_text("the title is all there is")).to_be_visible()
     expect(page.get_by_text("Ticked: it was hidden")).to_be_visible()
     assert link(page) == asked
-
-
-def test_every_view_of_the_leaderboard_on_a_phone(journeys_server, open_tab):
-    page = open_tab("phone", "dark")
-    page.goto(f"{journeys_server}/comparison?dataset=demo&comparison.part=Leaderboard")
-    for view, charts in {
-        "By category": 1,
-        "Titles": 3,
-        "Candidates": 2,
-        "Cost": 1,
-        "Catalogue": 1,
-        "Overall": 1,
-    }.items():
-        page.get_by_role("radio", name=view, exact=True).click()
-        expect(page.locator(CHARTS)).to_have_count(charts)
-        expect(page.locator("canvas[data-testid=data-grid-canvas]").first).to_be_attached()
-        await_word(page, "comparison.view", None if view == "Overall" else view)
-        assert fits(page)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="CSV", exact=True).first.click()
-    with download.value.path().open(encoding="utf-8", newline="") as file:
-        assert {line["system"] for line in csv.DictReader(file)} >= {"titles", "union"}

@@ -80,15 +80,3 @@ def test_an_artist_is_searched_and_the_playlist_goes_on(journeys_server, open_ta
     expect(page.get_by_role("heading", name="What plays next?")).to_be_visible()
     seeds_in_link(page, 2)
     assert len(found) >= 2
-
-
-def test_on_a_phone_it_fits_and_turns(journeys_server, open_tab):
-    page = open_tab("phone", "dark")
-    page.goto(f"{journeys_server}/journey?dataset=demo")
-    assert len(stops(page)) >= 3
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.get_by_test_id("stSlider").filter(has_text="Stops").get_by_role("slider").press("End")
-    await_word(page, "journey.stops", "24")
-    expect(page.get_by_role("heading", name="24 stops")).to_be_visible()
-    assert len(stops(page)) == 24
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from core.dataset.dataset import Dataset
 from core.explore.examples import examples
 from core.workspace import DEMO
-from tests.browser.actions import expect_heading, settled
+from tests.browser.actions import settled
 
 VERDICT = re.compile("samples drawn from the fitted law")
 
@@ -53,13 +53,3 @@ def test_from_tracks_to_artists_and_back_by_the_link(journeys_server, open_tab):
     again.goto(page.url)
     expect(again.get_by_text(VERDICT)).to_be_visible()
     assert figure(again, "Gini coefficient") == of_artists
-
-
-def test_on_a_phone_it_fits_and_says_how_to_measure(journeys_server, open_tab):
-    page = open_tab("phone", "dark")
-    page.goto(f"{journeys_server}/popularity?dataset=open")
-    expect_heading(page, "Popularity")
-    expect(page.get_by_text(VERDICT)).to_be_visible()
-    expect(page.get_by_text("Start a playlist, and its tracks are marked")).to_be_visible()
-    expect(page.get_by_text("python -m core evaluate --dataset open")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

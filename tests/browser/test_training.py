@@ -106,21 +106,3 @@ def test_a_grid_and_its_best(own, open_tab):
     phone.goto(page.url)
     expect(phone.locator(".st-key-grid_phone .js-plotly-plot")).to_be_visible()
     expect(phone.get_by_label("Neighbours", exact=True)).to_have_value("10, 30")
-
-
-def test_choose_a_default_and_delete_a_model(own, open_tab):
-    address, dataset = own
-    page = open_tab()
-    page.goto(f"{address}/training?dataset=demo&training.part=models")
-    card = page.locator(".st-key-card_popularity")
-    card.get_by_role("button", name="Make default").click()
-    expect(card.get_by_role("button", name="Make default")).to_have_count(0)
-    card.get_by_role("button", name="Delete").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_role("button", name="Keep it").click()
-    expect(dialog).to_have_count(0)
-    assert (dataset / "models" / "popularity").exists()
-    card.get_by_role("button", name="Delete").click()
-    dialog.get_by_role("button", name="Delete it").click()
-    expect(card).to_have_count(0)
-    assert not (dataset / "models" / "popularity").exists()

@@ -14,7 +14,7 @@ from tests.serving.conftest import listening
 
 SESSION = """
 import streamlit as st
-from pages import session
+from pages.common import session
 
 version = session.version_of("planted")
 st.session_state.same = [
