@@ -2,11 +2,8 @@
 
 import re
 
-import numpy as np
 from playwright.sync_api import Page, expect
 
-from core.dataset.dataset import Dataset
-from core.workspace import DEMO
 from tests.browser.actions import (
     LISTED,
     click_cell,
@@ -121,53 +118,3 @@ def test_the_whole_path(journeys_server, open_tab):
     page.get_by_role("button", name="Clear").click()
     seeds_in_link(page, 0)
     assert link(page) == {"dataset": ["open"]}
-
-
-def test_a_mixed_playlist_in_shares_and_an_artist_blocked(journeys_server, open_tab):
-    demo = Dataset(DEMO)
-    genre = np.array(demo.column("genre").to_pylist())
-    mixed = [np.flatnonzero(genre == name)[:6] for name in ("classic rock", "reggaeton")]
-    seeds = "&".join(f"seed={uri}" for uri in demo.values("uri", np.concatenate(mixed)))
-    page = open_tab()
-    page.goto(f"{journeys_server}/?dataset=demo&{seeds}")
-    expect(page.get_by_text("This playlist mixes 2 moods")).to_be_visible()
-    page.get_by_role("button", name="Choose shares").click()
-    word(page, "moods", 1)
-    assert link(page)["moods"] == ["50,50"]
-    page.locator(".st-key-mood_0").get_by_role("slider").press("ArrowRight")
-    page.wait_for_function("new URL(location.href).searchParams.get('moods') === '55,45'")
-    expect(page.locator(".st-key-mood_1")).to_contain_text("45 %")
-    assert len(set(cells(page, "Mood"))) == 2
-    page.get_by_role("button", name="As one playlist").click()
-    word(page, "moods", 0)
-    expect_cells(page, "Mood", [])
-
-    # an artist is blocked by search, and back by its chip
-    artist = cells(page, "Artist")[0]
-    page.get_by_test_id("stSidebar").get_by_text("Filters").click()
-    page.get_by_label("Blocked artists").fill(artist)
-    page.locator(".st-key-artist_search_results").get_by_role("button").first.click()
-    word(page, "block", 1)
-    expect(page.get_by_text("Filters (1 on)")).to_be_visible()
-    listed = page.locator(".st-key-continuation canvas table tbody")
-    expect(listed).not_to_contain_text(artist)
-    page.locator(".st-key-blocked").get_by_role("button").click()
-    expect(listed).to_contain_text(artist)
-    assert "block" not in link(page)
-
-
-def test_a_title_alone_on_a_phone(journeys_server, open_tab):
-    page = open_tab("phone", "dark")
-    page.goto(f"{journeys_server}/?dataset=open&title=summer")
-    expect_rows(page, "continuation", LISTED)
-    expect(page.get_by_text("Made from the title alone")).to_be_visible()
-    expect(page.get_by_text("Who proposed it")).to_be_visible()
-    page.get_by_role("button", name="Keep").click()
-    seeds_in_link(page, 1)
-    expect(page.get_by_text("Your tracks")).to_be_visible()
-    page.get_by_test_id("stExpandSidebarButton").click()
-    turn(page, "adventure", "ArrowLeft")
-    word(page, "adventure", 1)
-    assert link(page)["adventure"] == ["-0.5"]
-    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
-    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0

@@ -4,7 +4,7 @@ import csv
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import seeds_in_link, settled
+from tests.browser.actions import settled
 
 FOUND = "cosine of"
 
@@ -62,21 +62,3 @@ def test_a_journey_is_made_and_taken_away(journeys_server, open_tab):
     cold = open_tab()
     cold.goto(page.evaluate("location.href"))
     assert stops(cold) == other
-
-
-def test_an_artist_is_searched_and_the_playlist_goes_on(journeys_server, open_tab):
-    page = open_tab()
-    page.goto(f"{journeys_server}/journey?dataset=open")
-    stops(page)
-    search(page, "From", "daft punk")
-    page.wait_for_function(
-        "new URL(location.href).searchParams.get('journey.from')?.startsWith('artist:')"
-    )
-    expect(page.get_by_text("Artist, any of").first).to_be_visible()
-    found = stops(page)
-    # A button with a hint is there twice; one of the two is hidden.
-    page.locator(".st-key-journey_menu_1").get_by_role("button").click()
-    page.get_by_text("Continue from here").click()
-    expect(page.get_by_role("heading", name="What plays next?")).to_be_visible()
-    seeds_in_link(page, 2)
-    assert len(found) >= 2

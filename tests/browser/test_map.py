@@ -133,26 +133,6 @@ def test_a_lasso_and_a_click(journeys_server, open_tab):
     assert link(again) == link(page)
 
 
-def test_one_lasso_on_two_maps(journeys_server, open_tab):
-    page = open_tab()
-    page.goto(f"{journeys_server}/map?dataset=open&map.compare=als-pca&map.mouse=lasso")
-    await_map(page)
-    await_map(page, "map_beside")
-    for drawn, other in (("map", "map_beside"), ("map_beside", "map")):
-        lasso(page, drawn)
-        page.wait_for_function(f"({SELECTED})('{other}') > 20")
-        page.wait_for_function(f"({SELECTED})('{other}') === ({SELECTED})('{drawn}')")
-        outline = link(page)["map.area"]
-        assert outline[0].startswith("track2vec-" if drawn == "map" else "als-pca")
-        page.get_by_role("button", name="Clear").click()
-        page.wait_for_function(f"({SELECTED})('map') + ({SELECTED})('map_beside') === 0")
-        assert "map.area" not in link(page)
-    again = open_tab()
-    again.goto(f"{page.url}&map.area={outline[0]}")
-    await_map(again)
-    again.wait_for_function(f"({SELECTED})('map') > 20")
-
-
 def test_on_a_phone_texts_stay_on_the_map_and_apart(journeys_server, open_tab):
     page = open_tab("phone", "dark")
     page.goto(f"{journeys_server}/map?dataset=open&title=party&map.trajectory=yes")

@@ -88,21 +88,3 @@ def test_watch_a_curve_and_cancel(own, open_tab):
     assert trials(Dataset(dataset)) == []
     panel.get_by_role("button", name="Close").click()
     expect(panel).to_have_count(0)
-
-
-def test_a_grid_and_its_best(own, open_tab):
-    address, _ = own
-    page = open_tab()
-    page.goto(f"{address}/training?dataset=demo&training.part=grid")
-    field = page.get_by_label("Neighbours", exact=True)
-    field.fill("10, 30")
-    field.press("Enter")
-    page.get_by_role("button", name="Measure 2 combinations").click()
-    expect(page.locator(".st-key-grid_wide .js-plotly-plot")).to_be_visible()
-    expect(page.get_by_role("button", name="Train with the best settings")).to_be_enabled()
-    assert link(page)["training.grid"] == ["neighbours=10, 30"]
-
-    phone = open_tab("phone", "dark")
-    phone.goto(page.url)
-    expect(phone.locator(".st-key-grid_phone .js-plotly-plot")).to_be_visible()
-    expect(phone.get_by_label("Neighbours", exact=True)).to_have_value("10, 30")
