@@ -13,8 +13,9 @@ from core.ordering import Dials, Taste, filter_candidates, order, sequence
 from core.ranking.candidates import Candidates, heard, pool
 from core.ranking.features import Features
 from core.ranking.fusion import blend, weights
-from core.ranking.ranker import RANKER, Ranker, mixed
+from core.ranking.ranker import LABEL, RANKER, SOURCE, Ranker, mixed
 from core.ranking.routes import ROUTES, route
+from core.retrieval import MODELS
 from core.retrieval.base import Directions, Queries, Recommendations, RetrievalModel, unit
 from core.whatif import places_in
 
@@ -30,6 +31,18 @@ _POOL = 20
 _NEAREST = ("track2vec", "item_knn")
 _VARIETY = ("als", "track2vec", "lightgcn", "two_tower")
 """Models whose vectors say how alike two tracks are, the first that there is."""
+
+
+def label_of(name: str) -> str:
+    """What a person calls a model, the ranker or the fusion."""
+    return {FUSION: "All models, fused", RANKER: LABEL}.get(name) or MODELS[name].label
+
+
+def source_of(name: str) -> str:
+    """The publication that defines a model or the ranker; empty for the fusion."""
+    if name == FUSION:
+        return ""
+    return SOURCE if name == RANKER else MODELS[name].source
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import SegueError
 from core.query import answer
-from core.ranking.ranker import LABEL, RANKER, SOURCE
-from core.recommender import FUSION
-from core.retrieval import MODELS
+from core.recommender import label_of, source_of
 from core.serving.limits import Turns, body_of
 from core.serving.metrics import Measured
 from core.serving.opened import Opened, first_dataset, opened
@@ -48,7 +46,6 @@ from core.workspace import Workspace
 
 MOST_FOUND = 50
 
-_FUSED = "All models, fused"
 _ALWAYS = (500, 503)
 _JSON = re.compile(
     r"|application/(json|octet-stream|x-www-form-urlencoded)|[\w.-]+/[\w.-]+\+json", re.ASCII
@@ -246,14 +243,9 @@ def _models(here: Opened) -> Models:
         dataset=here.dataset.name,
         simulated=here.dataset.manifest["simulated"],
         models=[
-            ModelOut(name=name, label=label, default=name == names[0], source=source)
+            ModelOut(
+                name=name, label=label_of(name), default=name == names[0], source=source_of(name)
+            )
             for name in names
-            for label, source in [_described(name)]
         ],
     )
-
-
-def _described(name: str) -> tuple[str, str]:
-    if name == RANKER:
-        return LABEL, SOURCE
-    return (_FUSED, "") if name == FUSION else (MODELS[name].label, MODELS[name].source)

@@ -18,7 +18,7 @@ import psutil
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import SegueError
-from core.serving.schema import TOKEN
+from core.serving.schema import TOKEN, bearer
 from core.workspace import REPOSITORY, alone, write_json
 
 STARTING_S, ANSWERING_S, STOPPING_S = 120.0, 60.0, 10.0
@@ -138,8 +138,6 @@ class LocalTarget:
 
     def invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The server's answer over HTTP."""
-        from core.serving.schema import bearer
-
         address = self.address
         if address is None:
             raise SegueError("No endpoint runs on this machine: deploy a servable folder first.")

@@ -13,15 +13,13 @@ from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
-from core.training.depot import require_writable, shared
+from core.training.depot import addresses, is_remote, require_there, require_writable, shared
 from core.training.grid import require_metric
-from core.training.pipeline import Settings, further_settings, require_reachable
+from core.training.pipeline import Settings, further_settings
 from core.training.points import chosen_sizes, wanted_settings
 from core.training.settings import parse_grids
 from core.training.shelf import require_answer
 from core.workspace import Workspace, checked_name
-
-_S3 = "s3://"
 
 
 def _said(meaning: str, default: str | int = "") -> Any:
@@ -119,32 +117,33 @@ def asked_queries(asked_for: AskedQueries, elsewhere: bool = False) -> None:
             require_elsewhere(file)
     if elsewhere:
         require_elsewhere(asked_for.store)
-    _require_file(asked_for.challenge)
+    require_there(asked_for.challenge)
     require_writable(asked_for.out)
     store = shared(asked_for.store)
     if not store.exists(checked_name(asked_for.dataset)):
         raise SegueError(f"There is no dataset {asked_for.dataset!r} in {asked_for.store}.")
-    if not asked_for.store.startswith(_S3):
+    if not is_remote(asked_for.store):
         require_answer(Dataset(store.reading(asked_for.dataset)), asked_for.model or None)
 
 
 def require_elsewhere(address: str) -> None:
     """Raise a SegueError unless other machines see what is at an address as this one does."""
-    if not address.startswith(_S3):
+    if not is_remote(address):
         raise SegueError(
             f"Other machines do not see {address}: use s3://bucket/prefix, for the store with "
             "--store or SEGUE_STORE."
         )
 
 
+def require_reachable(target: str, store: str) -> None:
+    """Raise a SegueError unless an endpoint of this kind can read what lies in the store."""
+    if target == "local" and is_remote(store):
+        raise SegueError("A local endpoint serves a local folder: give one as the store.")
+
+
 def _require_parts(parts: int) -> None:
     if parts < 1:
         raise SegueError("--parts is a number of parts, 1 or more.")
-
-
-def _require_file(file: str) -> None:
-    if not file.startswith(_S3) and not Path(file).expanduser().exists():
-        raise SegueError(f"{file} is not there.")
 
 
 def _require_sources(plan: Plan) -> None:
@@ -157,11 +156,8 @@ def _require_target(asked_for: Asked) -> None:
     from core.serving.endpoint import target_of
 
     require_reachable(asked_for.target, asked_for.store)
-    target_of(asked_for.target, asked_for.dataset, Path(asked_for.store))
-    if asked_for.target == "sagemaker":
-        from core.serving.sagemaker import Account
-
-        Account.of_environment().require()
+    if target := target_of(asked_for.target, asked_for.dataset, Path(asked_for.store)):
+        target.require_told()
 
 
 def _require_data(asked_for: Asked) -> None:
@@ -169,9 +165,9 @@ def _require_data(asked_for: Asked) -> None:
     if asked_for.source != Asked.source:
         _require_source(asked_for.source)
     name, store = checked_name(asked_for.dataset), shared(asked_for.store)
-    files = [one.strip() for one in asked_for.raw.split(",") if one.strip()]
+    files = addresses(asked_for.raw)
     for file in files:
-        _require_file(file)
+        require_there(file)
     if files:
         return
     there = store.exists(name)
@@ -179,7 +175,7 @@ def _require_data(asked_for: Asked) -> None:
         raise SegueError(
             f"There is no dataset {name!r} in {asked_for.store}: give files of it with --raw."
         )
-    if (asked_for.holdout or asked_for.validation) and not asked_for.store.startswith(_S3):
+    if (asked_for.holdout or asked_for.validation) and not is_remote(asked_for.store):
         dataset = Dataset(store.reading(name) if there else Workspace().path(name))
         chosen_sizes(dataset, asked_for.holdout or None, asked_for.validation or None)
 
@@ -194,7 +190,7 @@ def _require_source(source: str) -> None:
 def _require_data_elsewhere(asked_for: Asked) -> None:
     """Other machines can read what the flow is to read."""
     require_elsewhere(asked_for.store)
-    files = [one.strip() for one in asked_for.raw.split(",") if one.strip()]
+    files = addresses(asked_for.raw)
     for file in files:
         require_elsewhere(file)
     if not files and not shared(asked_for.store).exists(asked_for.dataset):

@@ -44,6 +44,17 @@ def shared(address: str) -> Depot:
     return depot(address)
 
 
+def addresses(text: str) -> list[str]:
+    """Addresses with commas between, as a person gives them."""
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
+def require_there(address: str) -> None:
+    """Raise a SegueError unless a file is at an address; what is in S3 is seen when it is read."""
+    if not is_remote(address) and not Path(address).expanduser().exists():
+        raise SegueError(f"{address} is not there.")
+
+
 def fetched(address: str, folder: Path) -> Path:
     """A local path of a file: itself, or its copy in a folder where it is in S3.
 
@@ -53,10 +64,8 @@ def fetched(address: str, folder: Path) -> Path:
         If it is not there.
     """
     if not is_remote(address):
-        path = Path(address).expanduser()
-        if not path.exists():
-            raise SegueError(f"{address} is not there.")
-        return path
+        require_there(address)
+        return Path(address).expanduser()
     parent, _, name = address.rpartition("/")
     return Bucket(parent).download(name, folder / name)
 

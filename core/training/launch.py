@@ -25,7 +25,7 @@ from core.training.asked import (
     meanings,
     require_elsewhere,
 )
-from core.training.depot import shared
+from core.training.depot import STORE, shared
 from core.training.room import GRIDS, affordable_jobs
 from core.workspace import REPOSITORY, Workspace
 
@@ -139,7 +139,7 @@ def checked(flow: str, arguments: Sequence[str]) -> dict[str, Any] | None:
         return None
     if kind := next((_SCHEDULERS[one] for one in arguments if one in _SCHEDULERS), ""):
         if "create" in arguments:
-            require_elsewhere(_option(arguments, "--store") or os.environ["SEGUE_STORE"])
+            require_elsewhere(_option(arguments, "--store") or os.environ[STORE])
             _require_image(kind)
         return None
     if "resume" in arguments:
@@ -180,7 +180,7 @@ def environment(workspace: Workspace, inherited: Mapping[str, str]) -> dict[str,
     folder = workspace.folder.resolve()
     path = [str(REPOSITORY), *filter(None, [inherited.get("PYTHONPATH")])]
     defaults = {
-        "SEGUE_STORE": str(folder),
+        STORE: str(folder),
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder),
         "METAFLOW_CARD_LOCALROOT": str(folder / ".metaflow" / "mf.cards"),
         "METAFLOW_USER": _user(),
@@ -280,7 +280,7 @@ def _require_image(kind: str) -> None:
 
 def _parameters(kind: type[A], arguments: Sequence[str]) -> A:
     """What the arguments give, besides the defaults."""
-    found: dict[str, Any] = {"store": os.environ["SEGUE_STORE"]}
+    found: dict[str, Any] = {"store": os.environ[STORE]}
     for one in fields(kind):
         text = _option(arguments, f"--{one.name}")
         if text is not None:

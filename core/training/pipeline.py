@@ -15,7 +15,7 @@ from core.evaluation.metrics import Figure
 from core.progress import SILENT, Progress
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
-from core.training.depot import Depot, fetched
+from core.training.depot import Depot, addresses, fetched
 from core.training.fitted import Settings
 from core.training.grid import Failure, GridResult, against, cost, differing, grid_result
 from core.training.points import Sizes, settings_of
@@ -80,9 +80,8 @@ def cleaned(
     with tempfile.TemporaryDirectory(prefix="segue-clean-") as scratch:
         files = Path(scratch) / "raw"
         files.mkdir()
-        addresses = [one.strip() for one in raw.split(",") if one.strip()]
-        if addresses:
-            paths = [fetched(address, files) for address in addresses]
+        if raw_files := addresses(raw):
+            paths = [fetched(address, files) for address in raw_files]
             workspace = Workspace(Path(scratch) / "workspace")
             import_dataset(workspace, name, source, paths, progress)
         elif depot.exists(name):
@@ -314,9 +313,3 @@ def test_figures(board: Leaderboard, metric: str) -> dict[str, Any]:
 
 def _plain(figure: Figure) -> list[float | None]:
     return [figure.value, figure.low, figure.high]
-
-
-def require_reachable(target: str, store: str) -> None:
-    """Raise a SegueError unless an endpoint of this kind can read what lies in the store."""
-    if target == "local" and store.startswith("s3://"):
-        raise SegueError("A local endpoint serves a local folder: give one as the store.")

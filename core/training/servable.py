@@ -13,8 +13,9 @@ from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.progress import SILENT, Progress
 from core.ranking.ranker import RANKER, Ranker
+from core.recommender import label_of
 from core.retrieval import MODELS
-from core.training.train import Card, label_of, make
+from core.training.train import Card, make
 
 TABLES = (
     *("manifest.json", "artists.parquet", "entries.parquet", "playlists.parquet"),

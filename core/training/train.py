@@ -16,8 +16,8 @@ from core.explore.projection import MIN_POINTS
 from core.measure import Cost, measured
 from core.progress import SILENT, Progress
 from core.ranking.features import documented
-from core.ranking.ranker import LABEL, RANKER, Ranker, require_lightgbm
-from core.recommender import Recommender
+from core.ranking.ranker import RANKER, Ranker, require_lightgbm
+from core.recommender import Recommender, label_of
 from core.retrieval import MODELS, PRESETS
 from core.retrieval.base import RetrievalModel
 from core.retrieval.track2vec import Track2Vec
@@ -138,11 +138,6 @@ def chosen_params(
     chosen = settings.get(name, {})
     require_settings(name, chosen)
     return replace(preset_params(name, preset), **chosen)
-
-
-def label_of(name: str) -> str:
-    """What a person calls a model or the ranker."""
-    return LABEL if name == RANKER else MODELS[name].label
 
 
 def fit(

@@ -27,13 +27,13 @@ from core.evaluation.metrics import (
 )
 from core.progress import SILENT, Progress
 from core.ranking.ranker import RANKER, Ranker
+from core.recommender import label_of
 from core.training.grid import grid
 from core.training.points import Point
 from core.training.train import (
     Card,
     cards,
     chosen_params,
-    label_of,
     make,
     ranker_sources,
     require_ranker_fits,

@@ -21,9 +21,8 @@ from core.errors import SegueError
 from core.evaluation.dials import DialReport
 from core.explore.examples import Example, examples
 from core.explore.standing import Standing
-from core.ranking.ranker import LABEL, RANKER, SOURCE
-from core.recommender import FUSION, Recommender
-from core.retrieval import MODELS
+from core.ranking.ranker import RANKER
+from core.recommender import FUSION, Recommender, label_of
 from core.serving.opened import Opened, opened
 from core.spotify.seeds import MOST_SEEDS
 from core.training.evaluate import stored_dials
@@ -35,7 +34,6 @@ from core.training.train import cards as cards_of
 from core.workspace import Workspace
 from pages.common.request import DEFAULT, DIALS, Request, from_link, to_link
 
-FUSION_LABEL = "All models, fused"
 MOST_UNDO = 30
 
 
@@ -307,7 +305,7 @@ def answers(version: Version) -> list[str]:
 
 def default_label(version: Version) -> str:
     """What a person calls the default answer."""
-    return _named((answers(version) or [FUSION])[0])
+    return label_of((answers(version) or [FUSION])[0])
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading models")
@@ -463,13 +461,4 @@ def model_label(model: str) -> str:
     """What a person calls a model."""
     if model == DEFAULT:
         return default_label(version())
-    return _named(model)
-
-
-def _named(model: str) -> str:
-    return {FUSION: FUSION_LABEL, RANKER: LABEL}.get(model) or MODELS[model].label
-
-
-def source_of(model: str) -> str:
-    """The publication that defines a model or the ranker."""
-    return SOURCE if model == RANKER else MODELS[model].source
+    return label_of(model)

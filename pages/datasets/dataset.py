@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.dataset.library import SOURCES
+from core.recommender import source_of
 from core.workspace import Workspace
 from pages.common import session, view
 from pages.common.session import Version
@@ -113,7 +114,7 @@ def _models(version: Version) -> None:
                     for card in cards
                 ],
                 "Trained (UTC)": [card.trained[:16].replace("T", " ") for card in cards],
-                "Published as": [session.source_of(card.model) for card in cards],
+                "Published as": [source_of(card.model) for card in cards],
             },
             hide_index=True,
             alt="Trained models",

@@ -9,11 +9,12 @@ import streamlit as st
 from core import jobs
 from core.errors import SegueError
 from core.explore.figures import Axis, chart_config, parallel_figure, written
+from core.recommender import label_of
 from core.retrieval import MODELS
 from core.training.grid import GridResult, stored_grid
 from core.training.points import METRICS, record_stamp
 from core.training.settings import as_texts, combinations, parse_values, settings_of
-from core.training.train import label_of, preset_params, why_not
+from core.training.train import preset_params, why_not
 from pages.common import session, view
 from pages.common.jobs import running, start
 from pages.common.measured import LOWER_IS_BETTER, NAMES, QUALITY, decimals, said

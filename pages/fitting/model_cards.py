@@ -7,10 +7,10 @@ import streamlit as st
 from core import jobs
 from core.dataset.library import open_writable
 from core.errors import SegueError
+from core.recommender import label_of, source_of
 from core.training.default import default_model
 from core.training.overview import Known, overview
 from core.training.shelf import choose_default, delete_model
-from core.training.train import label_of
 from core.workspace import Workspace
 from pages.common import session
 from pages.common.jobs import duration
@@ -137,7 +137,7 @@ def _details(version: Version, known: Known) -> None:
         "Settings", icon=":material/tune:", type="tertiary", key=f"settings_{card.model}"
     ):
         st.caption(f"Data: {plain(version.name)}, fingerprint {card.fingerprint[:16]}")
-        st.caption(f"Published as: {plain(session.source_of(card.model))}")
+        st.caption(f"Published as: {plain(source_of(card.model))}")
         if not card.params:
             st.write("It has no settings.")
             return

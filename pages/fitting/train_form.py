@@ -9,9 +9,10 @@ import streamlit as st
 from core import jobs
 from core.errors import SegueError
 from core.ranking.ranker import RANKER
+from core.recommender import label_of
 from core.retrieval import MODELS, PRESETS
 from core.training.settings import Setting, as_texts, parse_settings, settings_of
-from core.training.train import label_of, preset_params, why_not
+from core.training.train import preset_params, why_not
 from pages.common import session, view
 from pages.common.jobs import running, start
 from pages.common.session import Version

@@ -10,7 +10,7 @@ from core.dataset.library import open_writable
 from core.errors import SegueError
 from core.evaluation.metrics import Figure
 from core.ranking.ranker import RANKER
-from core.training.train import label_of
+from core.recommender import label_of
 from core.training.trial import Comparison, Trial, discard, keep, trials
 from core.workspace import Workspace
 from pages.common import session

@@ -8,7 +8,14 @@ from core.dataset.dataset import Dataset
 from core.dataset.library import SOURCES
 from core.errors import SegueError
 from core.training import asked as module
-from core.training.asked import Asked, AskedQueries, asked, asked_queries, meanings
+from core.training.asked import (
+    Asked,
+    AskedQueries,
+    asked,
+    asked_queries,
+    meanings,
+    require_reachable,
+)
 from core.training.train import train
 
 
@@ -110,3 +117,10 @@ def test_every_parameter_has_a_meaning():
     assert all(len(meaning) > 10 for meaning in found.values())
     assert found["parts"].endswith("[default: 4]")
     assert all(f"{source} |" in found["source"] for source in SOURCES)
+
+
+def test_a_local_endpoint_needs_a_local_store():
+    require_reachable("sagemaker", "s3://bucket")
+    require_reachable("local", "x")
+    with pytest.raises(SegueError, match="serves a local folder"):
+        require_reachable("local", "s3://bucket")

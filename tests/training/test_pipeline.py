@@ -18,7 +18,6 @@ from core.training.pipeline import (
     further_settings,
     grid_results,
     in_order,
-    require_reachable,
     require_unchanged,
 )
 from core.training.points import chosen_sizes, measured_point, planned
@@ -147,13 +146,6 @@ def test_a_step_refuses_other_data_than_its_run_began_with(planted, tmp_path):
 def test_the_ranker_comes_last():
     settings = {"ranker": {"pool": 1}, "titles": {}, "popularity": {}}
     assert list(in_order(settings)) == ["popularity", "titles", "ranker"]
-
-
-def test_a_local_endpoint_needs_a_local_store():
-    require_reachable("sagemaker", "s3://bucket")
-    require_reachable("local", "x")
-    with pytest.raises(SegueError, match="serves a local folder"):
-        require_reachable("local", "s3://bucket")
 
 
 # --- the servable folder ---
