@@ -22,7 +22,14 @@ def seeds_in_link(page: Page, count: int) -> None:
 
 
 def expect_heading(page: Page, text: str) -> None:
+    """A page has this heading and has answered: a click while it is drawn may be lost."""
     expect(page.get_by_role("heading", name=text, exact=True)).to_be_visible()
+    settled(page)
+
+
+def visit(page: Page, address: str) -> None:
+    page.goto(address)
+    settled(page)
 
 
 def expect_rows(page: Page, key: str, count: int) -> None:

@@ -13,14 +13,14 @@ from tests.browser.actions import (
     link,
     search_and_add,
     seeds_in_link,
-    settled,
+    visit,
 )
 from tests.browser.conftest import SIGNS, SPOTIFY_ID, serving
 
 
 def test_a_playlist_is_begun_and_taken_away_on_a_phone(server, open_tab):
     page = open_tab("phone", "dark")
-    page.goto(f"{server}/?dataset=demo")
+    visit(page, f"{server}/?dataset=demo")
     expect_heading(page, "What plays next?")
     expect(page.get_by_text("Simulated data").first).to_be_attached()
     search_and_add(page, "a", 2)
@@ -50,7 +50,7 @@ def test_a_deep_link_on_a_cold_server(tmp_path, open_tab):
 
 def test_a_pasted_list_is_matched_and_a_broken_file_is_one_sentence(server, open_tab):
     page = open_tab()
-    page.goto(f"{server}/?dataset=real")
+    visit(page, f"{server}/?dataset=real")
     page.get_by_role("button", name="Paste or upload a list").click()
     dialog = page.get_by_role("dialog")
     dialog.locator("input[type=file]").set_input_files(
@@ -76,7 +76,7 @@ def test_a_pasted_list_is_matched_and_a_broken_file_is_one_sentence(server, open
 
 def test_text_of_others_is_shown_as_it_is_written(server, open_tab):
     page = open_tab()
-    page.goto(f"{server}/?dataset=real&seed={SPOTIFY_ID}01&title=%3Cb%3E**t**")
+    visit(page, f"{server}/?dataset=real&seed={SPOTIFY_ID}01&title=%3Cb%3E**t**")
     page.get_by_role("searchbox").fill("bold")
     expect(page.get_by_text(f"{SIGNS} – _Artist_").first).to_be_visible()
     expect(page.get_by_text("No playlist here has a title like “<b>**t**”.")).to_be_visible()
@@ -93,7 +93,8 @@ def test_rows_by_their_buttons_and_a_player_only_when_asked(server, open_tab):
         route.fulfill(content_type="text/html", body="<html><body>player</body></html>")
 
     page.context.route("https://open.spotify.com/**", play)
-    page.goto(f"{server}/?dataset=real&" + "&".join(f"seed={SPOTIFY_ID}0{i}" for i in (1, 2, 3)))
+    seeds = "&".join(f"seed={SPOTIFY_ID}0{i}" for i in (1, 2, 3))
+    visit(page, f"{server}/?dataset=real&{seeds}")
     expect_rows(page, "seeds", 3)
     click_cell(page, "seeds", -20, 1)
     page.get_by_role("menuitem", name="Move up").click()
@@ -124,10 +125,9 @@ def test_rows_by_their_buttons_and_a_player_only_when_asked(server, open_tab):
 
 def test_a_chart_is_saved_as_svg_or_png(server, open_tab):
     page = open_tab()
-    page.goto(f"{server}/popularity?dataset=demo")
+    visit(page, f"{server}/popularity?dataset=demo")
     chart = page.locator(".js-plotly-plot").first
     chart.locator(".nsewdrag").first.wait_for(state="attached")
-    settled(page)
     chart.hover()
     for choice, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
         page.get_by_label("Save as PNG or SVG").first.click()

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import expect_heading, link, settled
+from tests.browser.actions import expect_heading, link, settled, visit
 from tests.browser.conftest import SIZES
 
 CHARTS = ".js-plotly-plot .nsewdrag:visible"
@@ -23,14 +23,14 @@ def fits(page: Page) -> bool:
 
 
 def choose(page: Page, label: str, option: str | re.Pattern) -> None:
+    settled(page)
     page.get_by_role("combobox", name=re.compile(label)).click()
     page.get_by_role("option", name=option).first.click()
 
 
 def test_models_side_by_side(journeys_server, open_tab):
     page = open_tab()
-    page.goto(f"{journeys_server}/comparison?dataset=open")
-    expect_heading(page, "Comparison")
+    visit(page, f"{journeys_server}/comparison?dataset=open")
     page.locator("[class*=st-key-comparison_start]").get_by_role("button").first.click()
     expect_heading(page, "All lists as one")
     expect(page.get_by_text(re.compile(r"Of \d+ tracks in the first 20 of each"))).to_be_visible()
@@ -41,6 +41,7 @@ def test_models_side_by_side(journeys_server, open_tab):
     expect(page.get_by_text(re.compile(r"are in both|is in both"))).to_be_visible()
     choose(page, "Models to compare", "Item neighbours")
     page.keyboard.press("Escape")
+    settled(page)
     page.get_by_role("radio", name="Jaccard").click()
     expect(page.get_by_text("whatever their places")).to_be_visible()
     await_word(page, "comparison.agreement", "jaccard")

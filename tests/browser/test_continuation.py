@@ -13,6 +13,7 @@ from tests.browser.actions import (
     search_and_add,
     seeds_in_link,
     settled,
+    visit,
 )
 
 # Where columns of the continuation begin, after that of the selection, "#" and, once the list has
@@ -65,7 +66,7 @@ def turn(page: Page, dial: str, key: str) -> None:
 
 def test_the_whole_path(journeys_server, open_tab):
     page = open_tab()
-    page.goto(f"{journeys_server}/?dataset=open")
+    visit(page, f"{journeys_server}/?dataset=open")
     expect_heading(page, "What plays next?")
     search_and_add(page, "the", 2)
     expect_rows(page, "continuation", LISTED)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core.dataset.links import Link
-from tests.browser.actions import link
+from tests.browser.actions import link, settled, visit
 from tests.browser.conftest import serving
 from tests.spotify.fake import Fake, fake_spotify
 
@@ -42,7 +42,7 @@ def test_the_graph_grows_and_a_dataset_comes_of_it(fake, start, tmp_path, open_t
     fake.fault("slow", times=None, seconds=0.2)
     with serving(tmp_path, fake.environment) as address:
         page = open_tab()
-        page.goto(f"{address}/library?dataset=demo&library.add=crawl")
+        visit(page, f"{address}/library?dataset=demo&library.add=crawl")
         page.get_by_label("Playlist to start from").fill(start.address)
         page.get_by_label("Name of the dataset").fill("found")
         requests = page.get_by_label("Requests", exact=True)
@@ -58,6 +58,7 @@ def test_the_graph_grows_and_a_dataset_comes_of_it(fake, start, tmp_path, open_t
         sidebar = page.get_by_test_id("stSidebar")
         expect(sidebar).to_contain_text(re.compile(r"\d playlists, \d+ tracks"))
         assert link(page)["dataset"] == ["found"]
+        settled(page)
         page.get_by_role("radio", name="Crawl", exact=True).click()
         expect(page.get_by_text("25 of 25")).to_be_visible()
         page.set_viewport_size({"width": 360, "height": 740})

@@ -4,7 +4,7 @@ import csv
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import settled
+from tests.browser.actions import settled, visit
 
 FOUND = "cosine of"
 
@@ -34,7 +34,7 @@ def search(page: Page, which: str, query: str) -> None:
 
 def test_a_journey_is_made_and_taken_away(journeys_server, open_tab):
     page = open_tab()
-    page.goto(f"{journeys_server}/journey?dataset=open&journey.stops=12")
+    visit(page, f"{journeys_server}/journey?dataset=open&journey.stops=12")
     first = stops(page)
     assert len(first) == 12
     expect(page.locator(".js-plotly-plot:visible")).to_have_count(2)

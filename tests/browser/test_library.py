@@ -7,13 +7,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.dataset.dataset import Dataset
+from tests.browser.actions import expect_heading, visit
 
-expect.set_options(timeout=60_000)
 JOINED = 5
-
-
-def expect_heading(page: Page, text: str) -> None:
-    expect(page.get_by_role("heading", name=text, exact=True)).to_be_visible()
 
 
 def button(page: Page, name: str):
@@ -53,7 +49,7 @@ def names_in(songs, count: int) -> list[tuple[str, str]]:
 def test_playlists_are_uploaded_given_features_and_deleted(server, workspace, songs, open_tab):
     name = "uploaded"
     page = open_tab("phone")
-    page.goto(f"{server}/library?dataset=demo&library.add=import")
+    visit(page, f"{server}/library?dataset=demo&library.add=import")
     lines = "\n".join(f"{artist} - {title}" for artist, title in names_in(songs, JOINED))
     page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(
         {"name": "mine.txt", "mimeType": "text/plain", "buffer": f"{lines}\nA - One\n".encode()}

@@ -33,6 +33,7 @@ def await_map(page: Page, key: str = "map") -> None:
 
 
 def pick_by(page: Page, mouse: str, mode: str) -> None:
+    settled(page)
     page.get_by_role("radio", name=mouse).click()
     page.wait_for_function(
         """mode => [...document.querySelectorAll(".js-plotly-plot")]
@@ -117,6 +118,7 @@ def test_a_lasso_and_a_click(journeys_server, open_tab):
     page.mouse.wheel(0, -600)
     page.wait_for_function(f"(r => r[1] - r[0] < {0.95 * (far[1] - far[0])})({span})")
     near = page.evaluate(span)
+    settled(page)
     page.get_by_role("combobox", name="Colour").click()
     page.get_by_role("option", name="Popularity").click()
     page.wait_for_function("new URL(location.href).searchParams.has('map.colour')")

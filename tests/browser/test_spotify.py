@@ -10,7 +10,7 @@ from core.dataset.build import Provenance, build
 from core.dataset.dataset import Dataset
 from core.dataset.sources.base import batch_from_rows
 from core.training.train import train
-from tests.browser.actions import LISTED, expect_rows, seeds_in_link
+from tests.browser.actions import LISTED, expect_rows, seeds_in_link, visit
 from tests.browser.conftest import SIGNS, serving
 from tests.conftest import made_once
 from tests.spotify.fake import Fake, fake_spotify
@@ -113,7 +113,7 @@ def test_a_link_in_and_a_playlist_out_though_it_fails_half_way(
     addresses: list[str] = []
     page.context.on("page", lambda tab: tab.on("framenavigated", lambda f: addresses.append(f.url)))
     page.on("framenavigated", lambda frame: addresses.append(frame.url))
-    page.goto(f"{server}/?dataset=known&k={ADDED}")
+    visit(page, f"{server}/?dataset=known&k={ADDED}")
 
     # a playlist link in: read, matched, added
     page.get_by_role("searchbox").fill(f"https://open.spotify.com/playlist/{theirs}?si=x")
@@ -156,7 +156,7 @@ def test_a_link_in_and_a_playlist_out_though_it_fails_half_way(
 
     # another session of the same browser knows nothing of the sign-in
     other = page.context.new_page()
-    other.goto(f"{server}/?dataset=known&seed={key(1)}")
+    visit(other, f"{server}/?dataset=known&seed={key(1)}")
     open_panel(other)
     expect(panel(other).get_by_role("link", name="Sign in with Spotify")).to_be_visible()
 
@@ -172,7 +172,7 @@ def test_a_link_in_and_a_playlist_out_though_it_fails_half_way(
 
 def test_signing_in_on_a_phone_cancelled_stolen_and_done(server, open_tab):
     page = open_tab("phone", "dark")
-    page.goto(f"{server}/?dataset=known&seed={key(1)}")
+    visit(page, f"{server}/?dataset=known&seed={key(1)}")
     open_panel(page)
     cancelled = answer(page, "link", "Cancel")
     expect(cancelled.get_by_text("cancelled at Spotify")).to_be_visible()

@@ -12,7 +12,7 @@ from core.dataset.dataset import Dataset
 from core.dataset.library import open_writable
 from core.training.trial import trials
 from core.workspace import Workspace
-from tests.browser.actions import expect_heading, go_to, link
+from tests.browser.actions import expect_heading, go_to, link, visit
 from tests.browser.conftest import serving
 
 NAME = "playlist_knn"
@@ -36,8 +36,7 @@ def settings(dataset: Path, model: str) -> dict:
 def test_train_leave_come_back_compare_and_keep(own, open_tab):
     address, dataset = own
     page = open_tab()
-    page.goto(f"{address}/training?dataset=demo")
-    expect_heading(page, "Training")
+    visit(page, f"{address}/training?dataset=demo")
     page.get_by_role("button", name="Playlist neighbours", exact=True).click()
     field = page.get_by_label("Neighbours", exact=True)
     field.fill("40")
@@ -68,7 +67,7 @@ def test_watch_a_curve_and_cancel(own, open_tab):
     address, dataset = own
     page = open_tab()
     words = "training.models=track2vec&training.settings=track2vec.window=1,track2vec.epochs=500"
-    page.goto(f"{address}/training?dataset=demo&{words}")
+    visit(page, f"{address}/training?dataset=demo&{words}")
     before = settings(dataset, "track2vec")
     page.get_by_role("button", name="Train and compare").click()
     panel = page.locator(".st-key-job")
