@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from core.training.asked import (
 )
 from core.training.depot import STORE, shared
 from core.training.room import GRIDS, affordable_jobs
+from core.training.runs import running_here
 from core.workspace import REPOSITORY, Workspace
 
 A = TypeVar("A", Asked, AskedQueries)
@@ -48,6 +50,8 @@ _SCHEDULERS = {"argo-workflows": "KUBERNETES", "airflow": "KUBERNETES", "step-fu
 _GRACE_S = GRACE_S - 2
 """What Metaflow has to end its steps; less than whoever runs this as a job has patience."""
 
+_GIVEN = "_parameters"
+"""Metaflow's step of what a run was given, before the first of ours."""
 _SIZED = ("manifest.json", GRIDS)
 """Of a dataset, what says how large its fits are."""
 
@@ -137,6 +141,7 @@ def checked(flow: str, arguments: Sequence[str]) -> dict[str, Any] | None:
     """
     if "--help" in arguments:
         return None
+    _require_workers(_option(arguments, "--max-workers"))
     if kind := next((_SCHEDULERS[one] for one in arguments if one in _SCHEDULERS), ""):
         if "create" in arguments:
             require_elsewhere(_option(arguments, "--store") or os.environ[STORE])
@@ -236,22 +241,46 @@ def _resumed(flow: str, arguments: Sequence[str]) -> list[str]:
     if "resume" not in arguments or _option(arguments, "--origin-run-id"):
         return []
     records = Path(os.environ["METAFLOW_DATASTORE_SYSROOT_LOCAL"], ".metaflow", _FLOWS[flow].name)
-    newest = max((one.name for one in records.glob("[0-9]*")), key=int, default=None)
+    # One that Metaflow gave a number and never began has no parameters, and cannot be resumed.
+    begun = (one.parent.name for one in records.glob(f"[0-9]*/{_GIVEN}"))
+    newest = max(begun, key=int, default=None)
     return ["--origin-run-id", newest] if newest else []
 
 
 def _origin(flow: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """Parameters of the run that is resumed, from Metaflow's own record; empty if it has none."""
+    """Parameters of the run that is resumed, from Metaflow's own record.
+
+    Raises
+    ------
+    SegueError
+        If there is no such run, or it still runs on this machine.
+    """
     from metaflow import Run, namespace
     from metaflow.exception import MetaflowException
 
+    number = _option(arguments, "--origin-run-id")
+    if number is None:
+        raise SegueError("No run has begun in this workspace yet: start one with `run`.")
     try:
         namespace(None)
-        number = _option(arguments, "--origin-run-id")
-        data = Run(f"{_FLOWS[flow].name}/{number}")["_parameters"].task.data
-        return {"store": data.store, "dataset": data.dataset}
+        data = Run(f"{_FLOWS[flow].name}/{number}")[_GIVEN].task.data
+        found = {"store": data.store, "dataset": data.dataset}
     except (MetaflowException, KeyError):
-        return {}  # Metaflow says what is wrong
+        raise SegueError(
+            f"There is no run {number!r} to resume; without --origin-run-id the last one goes on."
+        ) from None
+    if flow == "pipeline" and (run := running_here(shared(found["store"]), number)):
+        raise SegueError(
+            f"The run is still on its way, at its step {run.step} in process "
+            f"{run.process['pid']}: let it finish, or end that process and resume then."
+        )
+    return found
+
+
+def _require_workers(given: str | None) -> None:
+    """Raise a SegueError where no step would ever start."""
+    if given is not None and re.fullmatch(r"\s*(-\d+|0+)\s*", given):
+        raise SegueError("--max-workers is a number of steps at a time, 1 or more.")
 
 
 def _elsewhere(arguments: Sequence[str]) -> Iterator[str]:

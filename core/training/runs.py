@@ -177,6 +177,21 @@ def standing(run: Run) -> Standing:
     return "running" if silence < _SILENCE else "broken off"
 
 
+def running_here(depot: Depot, number: str) -> Run | None:
+    """The run that Metaflow calls by a number, if its steps run on this machine at this moment."""
+    host = socket.gethostname()
+    return next(
+        (
+            run
+            for run in stored_runs(depot)
+            if number in run.tries
+            and run.process.get("host") == host
+            and standing(run) == "running"
+        ),
+        None,
+    )
+
+
 def stored_runs(depot: Depot, dataset: str | None = None) -> list[Run]:
     """Every run that is recorded, the last started first.
 

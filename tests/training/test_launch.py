@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 from core.__main__ import app
 from core.errors import SegueError
 from core.training import launch as module
+from core.training import runs
 from core.training.asked import Asked, AskedQueries
+from core.training.depot import depot
 from core.training.launch import bounded, checked, environment, launch, watched
 from core.workspace import REPOSITORY, Workspace
 
@@ -71,6 +73,11 @@ def test_a_run_is_started_with_its_arguments_and_ends_with_its_code(workspace, r
         ("pipeline", ("run", "--dataset", "demo", "--grid", ""), "--grid names values"),
         ("pipeline", (*RUN, "--holdout=-5"), "--holdout is a number of playlists"),
         ("pipeline", (*RUN, "--parts", "few"), "'few' is no value of --parts"),
+        ("pipeline", (*RUN, "--max-workers", "0"), "1 or more"),
+        ("queries", ("resume", "--max-workers=-2"), "1 or more"),
+        ("pipeline", ("resume",), "No run has begun"),
+        ("queries", ("resume",), "No run has begun"),
+        ("pipeline", ("resume", "--origin-run-id", "99"), "no run '99' to resume"),
         ("pipeline", (*RUN, "--store", "/nowhere", "--dataset=x"), "no dataset"),
         ("queries", ("run", "--dataset", "demo"), "--challenge names a file"),
     ],
@@ -152,23 +159,40 @@ def test_workers_are_those_of_the_runs_own_dataset_and_store(workspace, tmp_path
     assert module.workers({}) is None
 
 
-def test_what_is_resumed_is_what_was_asked_for(workspace, monkeypatch):
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """Metaflow knows a run of the pipeline, 17, on this store."""
     import metaflow
 
-    data = SimpleNamespace(store="s3://b", dataset="mine")
+    data = SimpleNamespace(store=str(tmp_path), dataset="mine")
     known = {"SegueFlow/17": {"_parameters": SimpleNamespace(task=SimpleNamespace(data=data))}}
     monkeypatch.setattr(metaflow, "Run", known.__getitem__)
     monkeypatch.setattr(metaflow, "namespace", lambda name: None)
-    told = {"store": "s3://b", "dataset": "mine"}
+
+
+def test_what_is_resumed_is_what_was_asked_for(recorded, tmp_path):
+    told = {"store": str(tmp_path), "dataset": "mine"}
     assert checked("pipeline", ("resume", "--origin-run-id", "17")) == told
-    assert checked("pipeline", ("resume",)) == {}
-    assert checked("queries", ("resume", "--origin-run-id=17")) == {}
+    with pytest.raises(SegueError, match="no run '17' to resume"):
+        checked("queries", ("resume", "--origin-run-id=17"))
 
 
-def test_a_resume_goes_on_from_the_last_run_be_it_a_resume_itself(workspace, ran):
+def test_a_run_that_is_on_its_way_is_not_resumed_beside_itself(recorded, tmp_path):
+    store = depot(str(tmp_path))
+    runs.begin(store, {"dataset": "mine"}, "17")
+    with pytest.raises(SegueError, match=f"at its step start in process {os.getppid()}"):
+        checked("pipeline", ("resume", "--origin-run-id", "17"))
+    (run,) = runs.stored_runs(store)
+    runs.note(store, run.id, "fit", "17", state="failed")
+    assert checked("pipeline", ("resume", "--origin-run-id", "17"))["dataset"] == "mine"
+
+
+def test_a_resume_goes_on_from_the_last_run_be_it_a_resume_itself(workspace, ran, monkeypatch):
+    monkeypatch.setattr(module, "_origin", lambda flow, arguments: {})
     records = workspace.folder / ".metaflow" / "SegueFlow"
     for name in ("9", "17", "latest_run"):
-        (records / name).mkdir(parents=True)
+        (records / name / "_parameters").mkdir(parents=True)
+    (records / "40").mkdir()  # numbered, but never begun
     for given, origin in ((("resume", "fit"), "17"), (("resume", "--origin-run-id", "9"), "9")):
         with pytest.raises(SystemExit):
             launch(workspace, "pipeline", given)
