@@ -13,7 +13,7 @@ import numpy as np
 from core.dataset.dataset import Dataset
 from core.dataset.links import SAID, Link, spotify_link, track_id, unreadable
 from core.dataset.matching import Match, Matcher, MatchReport
-from core.dataset.sources.lists import ListedTrack, parse_text
+from core.dataset.sources.lists import ListedTrack, parse_track
 from core.errors import SegueError
 from core.progress import SILENT, Progress
 from core.spotify.client import Client, Patience, Settings
@@ -90,7 +90,8 @@ class SeedFinder:
         problem = next(filter(None, map(unreadable, texts)), None)
         if problem:
             raise SegueError(problem)
-        listed = [track for each in parse_text("\n".join(texts)) for track in each.tracks]
+        lines = [line for text in texts for line in text.strip().splitlines() or [text]]
+        listed = [_parsed(line, number) for number, line in enumerate(lines, 1)]
         rows = self._matcher.match(listed).rows
         nameless = [at for at, row in enumerate(rows) if row.track < 0 and not row.listed.title]
         client = _client() if nameless else None
@@ -154,6 +155,15 @@ class SeedFinder:
 def _to_more_than_a_track(text: str) -> Link | None:
     link = spotify_link(text)
     return None if link is None or link.kind == "track" else link
+
+
+def _parsed(text: str, line: int) -> ListedTrack:
+    track = parse_track(text, line)
+    if track is None:
+        raise SegueError(
+            f'{text[:80]!r} is no track: write "Artist - Title", or a uri or link of Spotify\'s.'
+        )
+    return track
 
 
 def _client() -> Client | None:

@@ -194,12 +194,13 @@ def test_anything_else_without_credentials_says_what_is_needed(workspace, nobody
         ("https://open.spotify.com/show/" + "x" * 22, "This link is to a podcast"),
         ("https://open.spotify.com.evil.org/track/" + "x" * 22, "not to open.spotify.com"),
         ("spotify:playlist:../../me", "no id of Spotify's"),
-        ("nothing at all", "no track was found"),
+        ("nothing at all", "'nothing at all' is no track"),
+        ("", "'' is no track"),
     ],
 )
 def test_what_is_neither_a_track_nor_a_link(workspace, fake, credentials, seed, sentence):
     with pytest.raises(SegueError, match=sentence):
-        continued(workspace, seed)
+        continued(workspace, "Artist 1 - Song 1", seed)
     assert fake.requests == []
 
 
