@@ -1,5 +1,6 @@
 """The command line: `python -m core --help`."""
 
+import errno
 import signal
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,6 +44,13 @@ def main(
     State.workspace = Workspace(workspace)
 
 
+_REMEDIES = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "allow it, or name another folder"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room there"),
+}
+"""What to do where the machine, not Segue, is in the way."""
+
+
 def _stop(*_: Any) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(128 + signal.SIGTERM)
@@ -51,13 +59,19 @@ def _stop(*_: Any) -> None:
 def run() -> None:
     """Run the command line; a SegueError is one sentence on stderr and exit code 2.
 
-    Asked to stop, it takes what is half written away.
+    So is a folder that may not be written to, and a disk that is full. Asked to stop, it takes
+    what is half written away.
     """
     signal.signal(signal.SIGTERM, _stop)
     try:
         app()
     except SegueError as error:
         warn(str(error))
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        warn(f"{error.filename or 'A file'}: {error.strerror}; {_REMEDIES[error.errno]}.")
         raise SystemExit(2) from None
 
 

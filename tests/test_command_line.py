@@ -1,7 +1,9 @@
 """The command line as a person meets it, in one process, on real files."""
 
 import csv
+import errno
 import json
+import os
 import re
 from dataclasses import asdict
 
@@ -289,6 +291,26 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert stopped.value.code == 2
     *_, said = capsys.readouterr().err.strip().splitlines()
     assert sentence in said
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"), [(errno.EACCES, "name another folder"), (errno.ENOSPC, "make room")]
+)
+def test_a_folder_that_cannot_be_written_to_is_one_sentence_too(
+    tmp_path, monkeypatch, capsys, number, remedy
+):
+    def refused(*_, **__):
+        raise OSError(number, os.strerror(number), str(tmp_path / "x"))
+
+    monkeypatch.setattr("tempfile.mkdtemp", refused)
+    arguments = ["segue", "--workspace", str(tmp_path), "simulate", "--name", "new"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--playlists", "20", "--tracks", "40"])
+    with pytest.raises(SystemExit) as stopped:
+        run()
+    assert stopped.value.code == 2
+    *_, said = capsys.readouterr().err.strip().splitlines()
+    assert said.startswith(f"{tmp_path / 'x'}: {os.strerror(number)}; ")
+    assert remedy in said
 
 
 def test_the_list_of_commands_is_the_contract():

@@ -50,6 +50,7 @@ _SCHEDULERS = {"argo-workflows": "KUBERNETES", "airflow": "KUBERNETES", "step-fu
 _GRACE_S = GRACE_S - 2
 """What Metaflow has to end its steps; less than whoever runs this as a job has patience."""
 
+_RECORDS = "METAFLOW_DATASTORE_SYSROOT_LOCAL"
 _GIVEN = "_parameters"
 """Metaflow's step of what a run was given, before the first of ours."""
 _SIZED = ("manifest.json", GRIDS)
@@ -115,7 +116,8 @@ def launch(workspace: Workspace, flow: str, arguments: Sequence[str]) -> NoRetur
     if given == ["--help"]:
         sys.stdout.write(help_page(flow))
     parameters = checked(flow, given)
-    workspace.folder.mkdir(parents=True, exist_ok=True)
+    if parameters is not None:  # Metaflow's records: where none can be kept, nothing is begun
+        Path(os.environ[_RECORDS], ".metaflow").mkdir(parents=True, exist_ok=True)
     file = REPOSITORY / "core" / "training" / _FLOWS[flow].file
     command = [sys.executable, str(file), *bounded(given, parameters)]
     sys.stdout.flush()
@@ -186,7 +188,7 @@ def environment(workspace: Workspace, inherited: Mapping[str, str]) -> dict[str,
     path = [str(REPOSITORY), *filter(None, [inherited.get("PYTHONPATH")])]
     defaults = {
         STORE: str(folder),
-        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder),
+        _RECORDS: str(folder),
         "METAFLOW_CARD_LOCALROOT": str(folder / ".metaflow" / "mf.cards"),
         "METAFLOW_USER": _user(),
         # What a step may use is what it asked for, so that it sees how many fits it can bear.
@@ -240,7 +242,7 @@ def _resumed(flow: str, arguments: Sequence[str]) -> list[str]:
     """What makes a resume go on from the flow's last run; Metaflow overlooks those resumed."""
     if "resume" not in arguments or _option(arguments, "--origin-run-id"):
         return []
-    records = Path(os.environ["METAFLOW_DATASTORE_SYSROOT_LOCAL"], ".metaflow", _FLOWS[flow].name)
+    records = Path(os.environ[_RECORDS], ".metaflow", _FLOWS[flow].name)
     # One that Metaflow gave a number and never began has no parameters, and cannot be resumed.
     begun = (one.parent.name for one in records.glob(f"[0-9]*/{_GIVEN}"))
     newest = max(begun, key=int, default=None)
