@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 from fastapi import HTTPException, Request
+from starlette.requests import ClientDisconnect
 
 MOST_BYTES = 1_000_000
 """Of a request's body."""
@@ -71,7 +72,10 @@ class Turns:
 
 
 async def body_of(request: Request) -> bytes:
-    """The whole body of a request; 413 where it is too large, 408 where it does not arrive."""
+    """The whole body of a request; 413 where it is too large, 408 where it does not arrive.
+
+    `LeftError` where its sender goes away before it has arrived.
+    """
     body = bytearray()
     try:
         with anyio.fail_after(READING_S):
@@ -82,4 +86,6 @@ async def body_of(request: Request) -> bytes:
     except TimeoutError:
         said = f"The body did not arrive within {READING_S:g} s."
         raise HTTPException(408, said, {"Connection": "close"}) from None
+    except ClientDisconnect:
+        raise LeftError from None
     return bytes(body)

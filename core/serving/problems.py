@@ -17,6 +17,10 @@ from core.serving.schema import Problem
 PROBLEM_JSON = "application/problem+json"
 _SHOWN = 80
 """Letters of a name that a caller made up."""
+_UNASKED = {
+    404: "There is nothing at this path; openapi.json says what there is.",
+    405: "This path takes {Allow} alone.",
+}
 _LEFT = 499
 """What logs of web servers call it; nobody is there to be told."""
 
@@ -78,7 +82,10 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 
 async def _on_refusal(_: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)
-    return problem(error.status_code, str(error.detail), error.headers)
+    said = str(error.detail)
+    if said == HTTPStatus(error.status_code).phrase:  # the framework's own, which says no more
+        said = _UNASKED.get(error.status_code, said).format(**(error.headers or {}))
+    return problem(error.status_code, said, error.headers)
 
 
 async def _on_left(_: Request, __: Exception) -> Response:

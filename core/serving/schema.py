@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from core.dataset.dataset import Dataset
+from core.dataset.links import SAID, spotify_link
 from core.dataset.matching import Matcher, artists_named
 from core.dataset.sources.lists import ListedTrack, parse_track
 from core.errors import SegueError
@@ -61,7 +62,7 @@ Tracks = Annotated[list[Track], Field(max_length=MOST_TRACKS)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class DialsIn(_Strict):
@@ -234,6 +235,12 @@ def _listed(field: str, texts: list[str], dataset: Dataset) -> list[ListedTrack]
 
 
 def _parsed(field: str, line: int, text: str) -> ListedTrack:
+    link = spotify_link(text)
+    if link and link.kind != "track":
+        raise SegueError(
+            f"{field}[{line - 1}]: {text[:80]!r} is a link to {SAID[link.kind]}, not to a track: "
+            "give its tracks."
+        )
     track = parse_track(text, line)
     if track is None:
         raise SegueError(

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import gc
+import gzip
 import json
 import re
 import shutil
@@ -97,6 +98,8 @@ def test_reasons_say_what_each_seed_has_to_do_with_it(ask):
         ({"seeds": ["nonsense"]}, "seeds[0]: 'nonsense' is no uri"),
         ({"k": 0}, "body.k: "),
         ({"k": "7"}, "body.k: "),
+        ({"seeds": ["t:0-01", f"spotify:album:{'x' * 22}"]}, "seeds[1]: 'spotify:album:"),
+        ({"likes": [f"https://open.spotify.com/playlist/{'x' * 22}"]}, "a link to a playlist"),
         ({"sedes": []}, "body.sedes: "),
         ({"query": {"query": 1}}, "body.query: Extra"),
         ({"instances": [{"batch": 1}]}, "body.instances.0.batch: Extra"),
@@ -159,17 +162,30 @@ def test_a_body_of_json_may_be_called_otherwise_but_not_anything(address, kind, 
     assert status == 200 or "application/json" in problem(answered, 415)
 
 
+def test_a_packed_body_is_refused_for_what_it_is(address):
+    def post(coding, body):
+        headers = {"content-type": "application/json", "content-encoding": coding}
+        return requests.post(f"{address}/invocations", data=body, headers=headers, timeout=30)
+
+    refused = post("gzip", gzip.compress(b"{}"))
+    assert "without Content-Encoding" in problem(refused, 415)
+    assert refused.headers["accept-encoding"] == "identity"
+    assert post("identity", b"{}").ok
+
+
 def test_what_is_too_large_elsewhere_or_no_number(address):
     def post(path, data):
         headers = {"content-type": "application/json"}
         return requests.post(address + path, data=data, headers=headers, timeout=30)
 
-    assert "popularity" in problem(post("/invocations", b'{"dials": {"popularity": NaN}}'), 422)
+    no_number = problem(post("/invocations", b'{"dials": {"popularity": NaN}}'), 422)
+    assert no_number == "body.dials.popularity: Input should be a finite number."
     large = json.dumps({"title": "x" * MOST_BYTES})
     assert f"{MOST_BYTES:,} bytes" in problem(post("/invocations", large), 413)
     assert "bytes" in problem(post("/invocations", iter([large.encode()])), 413)  # no length said
-    assert problem(post("/elsewhere", b""), 404)
-    assert problem(requests.get(f"{address}/invocations", timeout=30), 405)
+    assert "openapi.json says what there is" in problem(post("/elsewhere", b""), 404)
+    wrong_method = requests.get(f"{address}/invocations", timeout=30)
+    assert problem(wrong_method, 405) == "This path takes POST alone."
     assert problem(requests.get(f"{address}/ping/", timeout=30, allow_redirects=False), 404)
 
 

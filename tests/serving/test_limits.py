@@ -132,6 +132,14 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(address, monkeypatch):
     assert "did not arrive within 0.1 s" in json.loads(body)["detail"]
 
 
+def test_who_leaves_while_sending_is_no_failure(served, caplog):
+    with listening(create_api(served, "planted")) as here:
+        posting(here, b"{", 100).close()
+        counted = Held(here).count
+        wait_for(lambda: counted('segue_requests_total{route="/invocations",status="499"}') == 1)
+    assert "Traceback" not in caplog.text
+
+
 def posting(address: str, body: bytes, length: int) -> socket.socket:
     """A connection over which a part of a body has been sent."""
     host, _, port = address.removeprefix("http://").partition(":")
