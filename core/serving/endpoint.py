@@ -198,6 +198,8 @@ def check_again(
 
 def require_right(report: CheckReport) -> None:
     """Raise a SegueError unless a check found nothing wrong."""
+    if report.wrong and report.release is None:
+        raise SegueError(report.wrong[0])  # why nothing answers, as all of them say
     if report.wrong:
         raise SegueError(
             f"The endpoint answered {len(report.wrong)} of {report.asked} known queries wrongly; "
@@ -268,6 +270,10 @@ def servable(folder: Path) -> Opened:
         If it holds several datasets or none, or no models.
     """
     manifests = sorted(folder.glob("[!.]*/manifest.json"))
+    if not folder.is_dir():
+        raise SegueError(f"There is no folder {folder}.")
+    if (folder / "manifest.json").exists():
+        raise SegueError(f"{folder} is a dataset itself: give the folder that holds it alone.")
     if len(manifests) != 1:
         raise SegueError(
             f"{folder} holds {len(manifests)} datasets; a servable folder holds exactly one, with "

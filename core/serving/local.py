@@ -140,7 +140,7 @@ class LocalTarget:
         """The server's answer over HTTP."""
         address = self.address
         if address is None:
-            raise SegueError("No endpoint runs on this machine: deploy a servable folder first.")
+            raise self._nothing()
         headers = {"Content-Type": "application/json"}
         if token := bearer(os.environ.get(TOKEN, "")):
             headers["Authorization"] = f"Bearer {token}"
@@ -177,7 +177,7 @@ class LocalTarget:
             known = self._read()
             running = [one for one in (known.now, known.before) if one and one.is_running()]
             if not running:
-                raise SegueError("No endpoint runs on this machine.")
+                raise self._nothing()
             for server in running:
                 server.stop()
             self._write(_Record())
@@ -188,6 +188,16 @@ class LocalTarget:
         if known.now is None or known.now.id != release:
             raise SegueError("Another release took the place of this one; it stays as it is.")
         return known, known.now
+
+    def _nothing(self) -> SegueError:
+        """That nothing answers, and what other endpoints do."""
+        others = sorted(
+            file.stem
+            for file in self._file.parent.glob("*.json")
+            if file != self._file and LocalTarget(file)._running()
+        )
+        do = f"--name may be {', '.join(others)}" if others else "deploy a servable folder first"
+        return SegueError(f"No endpoint runs on this machine as {self._file.stem!r}: {do}.")
 
     def _running(self) -> _Process | None:
         now = self._read().now

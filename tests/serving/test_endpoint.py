@@ -237,7 +237,9 @@ def test_the_commands_say_what_answers_where(served, other, tmp_path, capsys):
         assert done.exit_code == code, done.output
         return str(done.exception) if code else done.stdout
 
-    assert "No endpoint runs" in call("undeploy", code=1)
+    nothing = "No endpoint runs on this machine as 'segue': "
+    assert call("undeploy", code=1) == f"{nothing}deploy a servable folder first."
+    assert call("check", served.folder, code=1) == f"{nothing}deploy a servable folder first."
     try:
         said = call("deploy", served.folder).strip()
         address = re.fullmatch(r"segue answers on (\S+); 12 known queries, all as here\.", said)[1]
@@ -246,6 +248,8 @@ def test_the_commands_say_what_answers_where(served, other, tmp_path, capsys):
         assert report.pop("release")
         assert report == {"address": address, "asked": CHECKED, "wrong": []}
         assert "known queries wrongly; the first: {" in call("check", other.folder, code=1)
+        elsewhere = "No endpoint runs on this machine as 'other': --name may be segue."
+        assert call("check", served.folder, "--name", "other", code=1) == elsewhere
     finally:
         assert call("undeploy") == "segue is down.\n"
     with pytest.raises(requests.ConnectionError):
@@ -280,3 +284,11 @@ def test_a_folder_of_two_datasets_is_not_servable(local, served, tmp_path):
         shutil.copytree(served.folder / "planted", tmp_path / "both" / name)
     with pytest.raises(SegueError, match="holds 2 datasets"):
         check(local, tmp_path / "both")
+
+
+@pytest.mark.parametrize(
+    ("inside", "sentence"), [("absent", "no folder"), ("planted", "is a dataset itself")]
+)
+def test_a_folder_that_is_none_or_a_dataset_is_told_so(local, served, inside, sentence):
+    with pytest.raises(SegueError, match=sentence):
+        check(local, served.folder / inside)
