@@ -127,6 +127,8 @@ def crawl(
     workspace = State.workspace
     if name is None and link:
         raise SegueError("Give the crawl and its dataset a name: --name NAME.")
+    if name is None and (finish or discard):
+        raise SegueError("Say which crawl is meant: --name NAME; `crawl` alone lists them.")
     if name is None:
         _show_crawls(crawling.crawls(workspace), as_json)
         return
@@ -168,11 +170,18 @@ def _show_crawls(states: "Sequence[CrawlState]", as_json: bool) -> None:
             state.name,
             state.title or state.start.address,
             *(f"{count:,}" for count in (state.requests, state.playlists, state.artists)),
-            state.ending or "there is more to ask for",
+            state.ending or _unended(state),
         ]
         for state in states
     ]
     print_table(["crawl", "from", "requests", "playlists", "artists", "state"], rows)
+
+
+def _unended(state: "CrawlState") -> str:
+    from core.spotify.errors import clock_time
+
+    until = state.waiting_until
+    return f"may ask again at {clock_time(until)}" if until else "there is more to ask for"
 
 
 def _show_manifest(manifest: dict[str, Any], as_json: bool) -> None:

@@ -3,6 +3,8 @@
 import json
 import shutil
 import signal
+import time
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -16,6 +18,21 @@ from core.workspace import read_json, write_json
 from tests.spotify.crawling.crawls import KEPT, WHOLE, asked, go, terminate
 
 # --- names ---
+
+
+@pytest.mark.parametrize("option", ["--finish", "--discard"])
+def test_what_is_to_be_done_to_a_crawl_names_it(workspace, option):
+    said = CliRunner().invoke(app, ["--workspace", str(workspace.folder), "crawl", option])
+    assert isinstance(said.exception, SegueError)
+    assert "--name NAME" in str(said.exception)
+
+
+def test_the_list_says_of_a_crawl_until_when_it_waits(ended, monkeypatch):
+    (state,) = crawls(ended)
+    waiting = replace(state, ending=None, waiting_until=time.time() + 3_600)
+    monkeypatch.setattr("core.spotify.crawling.crawl.crawls", lambda workspace: [waiting])
+    said = CliRunner().invoke(app, ["--workspace", str(ended.folder), "crawl"]).stdout
+    assert "may ask again at " in said
 
 
 @pytest.mark.parametrize(
