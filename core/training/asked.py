@@ -109,6 +109,7 @@ def asked(asked_for: Asked, elsewhere: bool = False) -> Plan:
 
 def asked_queries(asked_for: AskedQueries, elsewhere: bool = False) -> None:
     """Check what a file of queries is asked for; as `asked`, but for what is in a store in S3."""
+    _require_named(asked_for.dataset)
     _require_parts(asked_for.parts)
     for name in ("challenge", "out"):
         if not (file := getattr(asked_for, name)):
@@ -141,6 +142,11 @@ def require_reachable(target: str, store: str) -> None:
         raise SegueError("A local endpoint serves a local folder: give one as the store.")
 
 
+def _require_named(dataset: str) -> None:
+    if not dataset:
+        raise SegueError("--dataset names a dataset: it is to be given.")
+
+
 def _require_parts(parts: int) -> None:
     if parts < 1:
         raise SegueError("--parts is a number of parts, 1 or more.")
@@ -162,6 +168,7 @@ def _require_target(asked_for: Asked) -> None:
 
 def _require_data(asked_for: Asked) -> None:
     """The dataset is there and large enough, or what to import it from is there."""
+    _require_named(asked_for.dataset)
     if asked_for.source != Asked.source:
         _require_source(asked_for.source)
     name, store = checked_name(asked_for.dataset), shared(asked_for.store)

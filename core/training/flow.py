@@ -7,6 +7,7 @@ each other plain values; datasets, models and measurements lie in the depot, a f
 """
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -245,10 +246,10 @@ class SegueFlow(FlowSpec):
     @step
     @recorded
     def end(self) -> None:
-        """Close the record, and let go of what only the steps needed."""
+        """Close the record, let go of what only the steps needed, and say what came of it."""
         for part in ("fitted", "parts"):
             self._depot().delete(self._place(part))
-        self._note(state="done")
+        sys.stdout.write("\n".join(run_card.came_of(self._note(state="done"))) + "\n")
 
     def _depot(self) -> Depot:
         return shared(self.store)

@@ -95,6 +95,19 @@ def told(run: Run) -> str:
     return said if winner == run.serves else f"{said} The grid's best alone: {row(winner)}."
 
 
+def came_of(run: Run) -> list[str]:
+    """What a run that is done chose, built and deployed, in sentences for whoever started it."""
+    said = [
+        f"Best of the grid: {point_name(run.winner)}.",
+        told(run),
+        f"Built, for `serve` and `deploy`: {run.servable}",
+    ]
+    if run.endpoint:
+        place = f"--target {run.parameters['target']} --name {run.data['name']}"
+        said.append(f"Deployed: {run.endpoint}; `python -m core undeploy {place}` takes it down.")
+    return said
+
+
 def grid_table(run: Run) -> tuple[list[str], Rows]:
     """Header and rows, best first: figures with their intervals, and cost."""
     metric, names = run.grid["metric"], _shown(run)

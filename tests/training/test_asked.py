@@ -63,6 +63,7 @@ def test_what_is_asked_for_becomes_a_plan(right):
         ({"raw": "README.md,absent.zip"}, "absent.zip is not there"),
         ({"dataset": "absent"}, "no dataset 'absent'"),
         ({"dataset": "a/b"}, "cannot name a dataset"),
+        ({"dataset": ""}, "--dataset names a dataset"),
         ({"target": "moon"}, "no target 'moon'"),
         ({"target": "sagemaker"}, "SageMaker needs to be told SEGUE_IMAGE, SEGUE_ROLE"),
     ],

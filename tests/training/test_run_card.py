@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 from core.evaluation.metrics import Figure
 from core.training.grid import GridResult, Row
 from core.training.pipeline import grid_points
 from core.training.points import METRICS, Point
 from core.training.run_card import (
+    came_of,
     category_chart,
     cost_chart,
     grid_chart,
@@ -65,6 +67,15 @@ def test_points_of_all_models_are_in_one_order_best_first():
         "als size=b",
     ]
     assert point_name(run("clicks").winner) == "als size=b"
+
+
+def test_whoever_started_a_run_is_told_what_came_of_it():
+    built = replace(run(), data={"name": "mine"}, parameters={"target": "local"}, servable="/s")
+    assert came_of(built)[0] == "Best of the grid: titles size=d."
+    assert came_of(built)[-1].endswith("/s")
+    *_, said = came_of(replace(built, endpoint="http://127.0.0.1:1"))
+    assert said.startswith("Deployed: http://127.0.0.1:1; ")
+    assert "undeploy --target local --name mine" in said
 
 
 def test_tables_hold_figures_with_their_intervals():
