@@ -173,8 +173,11 @@ def _add_routes(api: FastAPI, now: Callable[[], Opened], guards: Sequence[Any]) 
             raise HTTPException(415, "Send JSON, and say so: Content-Type: application/json.")
         coding = request.headers.get("content-encoding", "identity").strip().lower()
         if coding != "identity":
-            said = "Send the body as it is: without Content-Encoding, it is not unpacked here."
-            raise HTTPException(415, said, {"Accept-Encoding": "identity"})
+            raise HTTPException(
+                415,
+                "Send the body as it is, without Content-Encoding: it is not unpacked here.",
+                {"Accept-Encoding": "identity"},
+            )
         body = await body_of(request)
         async with turns.turn(request) as step:
             asked = await step(partial(_read, body))
