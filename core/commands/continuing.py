@@ -30,10 +30,7 @@ def submit(
     opened = open_dataset(dataset)
     with on_terminal() as progress:
         report = write_answers(opened, challenge, out, model, team, email, progress)
-    say(
-        f"{out}: 500 tracks for each of {report.playlists:,} playlists; "
-        f"{report.unknown_seeds:,} of {report.seeds:,} seeds are not in {dataset}."
-    )
+    say(f"{out}: {report.sentence(dataset)}")
 
 
 @app.command(name="continue")

@@ -4,8 +4,10 @@ Whoever starts a flow checks before it starts, and the flow's first step checks 
 runs.
 """
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +207,20 @@ def _require_data_elsewhere(asked_for: Asked) -> None:
             f"There is no dataset {asked_for.dataset!r} in {asked_for.store}: give files with "
             "--raw, or run the flow on this machine once, with the same store."
         )
+
+
+def in_a_sentence(body: Callable[..., None]) -> Callable[..., None]:
+    """A step whose SegueError is all that Metaflow prints of it, not where in the code it arose."""
+
+    @wraps(body)
+    def told(*given: Any) -> None:
+        try:
+            body(*given)
+        except SegueError as error:
+            sys.tracebacklimit = 0  # of this process, which does nothing but the step
+            raise error from None
+
+    return told
 
 
 def as_parameter(kind: type[Asked] | type[AskedQueries], name: str) -> dict[str, Any]:

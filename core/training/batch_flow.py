@@ -4,6 +4,7 @@
 what `python -m core submit` writes, byte for byte.
 """
 
+import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +15,7 @@ from metaflow import FlowSpec, Parameter, current, resources, step
 from core.dataset.dataset import Dataset
 from core.evaluation.challenge import PublicChallenge
 from core.evaluation.shards import shards
-from core.training.asked import AskedQueries, as_parameter, asked_queries
+from core.training.asked import AskedQueries, as_parameter, asked_queries, in_a_sentence
 from core.training.depot import Depot, delivered, fetched, shared, usual_store
 from core.training.pipeline import content_to_answer, require_unchanged
 from core.training.servable import ANSWERING, TABLES
@@ -41,6 +42,7 @@ class SegueBatchFlow(FlowSpec):
 
     @resources(cpu=1, memory=4_096)
     @step
+    @in_a_sentence
     def start(self) -> None:
         """Read the file, and cut it."""
         parameters = {name: getattr(self, name) for name in current.parameter_names}
@@ -53,6 +55,7 @@ class SegueBatchFlow(FlowSpec):
 
     @resources(cpu=2, memory=8_192)
     @step
+    @in_a_sentence
     def answer(self) -> None:
         """Continue one part."""
         (start, stop), (data, public) = self.input, self._opened()
@@ -63,6 +66,7 @@ class SegueBatchFlow(FlowSpec):
 
     @resources(cpu=1, memory=4_096)
     @step
+    @in_a_sentence
     def merge(self, inputs: Any) -> None:
         """Put the parts together, and check the whole."""
         self.merge_artifacts(inputs, include=["place", "content", "slices"])
@@ -71,10 +75,12 @@ class SegueBatchFlow(FlowSpec):
         with delivered(self.out) as file:
             written = merge_parts(data, public, parts, file, self.team, self.email)
         self.written = asdict(written)
+        sys.stdout.write(f"{self.out}: {written.sentence(self.dataset)}\n")
         self.next(self.end)
 
     @resources(cpu=1, memory=4_096)
     @step
+    @in_a_sentence
     def end(self) -> None:
         """Let go of the parts."""
         self._depot().delete(self.place)

@@ -21,7 +21,7 @@ from core.dataset.dataset import Dataset
 from core.errors import SegueError, in_words
 from core.evaluation.shards import Part, shards
 from core.training import run_card, runs
-from core.training.asked import Asked, as_parameter, asked
+from core.training.asked import Asked, as_parameter, asked, in_a_sentence
 from core.training.depot import Depot, shared, usual_store
 from core.training.evaluate import measured_part, merged, write_evaluation
 from core.training.fitted import Held, fit_held_out, load_fitted, store_fitted
@@ -58,6 +58,7 @@ _ACCOUNT = {
 def recorded(body: Callable[..., None]) -> Callable[..., None]:
     """A step that tells the run's record when it begins, and why it fails."""
 
+    @in_a_sentence
     @wraps(body)
     def told(flow: "SegueFlow", *inputs: Any) -> None:
         run = next(iter(inputs[0])).run_name if inputs else flow.run_name
@@ -97,6 +98,7 @@ class SegueFlow(FlowSpec):
     @environment(vars=_ACCOUNT)
     @resources(cpu=1, memory=4_096)
     @step
+    @in_a_sentence
     def start(self) -> None:
         """Read what is asked for, and begin the record."""
         parameters = {name: getattr(self, name) for name in current.parameter_names}

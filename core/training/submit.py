@@ -30,6 +30,13 @@ class Submission:
     seeds: int
     unknown_seeds: int
 
+    def sentence(self, dataset: str) -> str:
+        """What was written, for a person."""
+        return (
+            f"500 tracks for each of {self.playlists:,} playlists; {self.unknown_seeds:,} of "
+            f"{self.seeds:,} seeds are not in {dataset}."
+        )
+
 
 def write_answers(
     dataset: Dataset,

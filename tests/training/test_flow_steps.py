@@ -1,6 +1,8 @@
 """Steps of the pipeline in this process, without Metaflow's own."""
 
 import inspect
+import sys
+import traceback
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,12 +11,19 @@ import pytest
 from core.errors import SegueError
 from core.serving.endpoint import CheckReport
 from core.training import flow
+from core.training.asked import in_a_sentence
 from core.training.depot import depot
 from core.training.flow import SegueFlow, recorded
 from core.training.pipeline import content
 from core.training.runs import begin, standing, stored_runs
 
 STEPS = [one for _, one in inspect.getmembers(SegueFlow) if hasattr(one, "is_step")]
+
+
+@pytest.fixture(autouse=True)
+def traces(monkeypatch):
+    """Traces of defects are whole again after a step that failed."""
+    monkeypatch.setattr(sys, "tracebacklimit", 1_000, raising=False)
 
 
 @pytest.fixture
@@ -44,6 +53,22 @@ def test_a_step_says_when_it_begins_and_why_it_fails(run):
         assert failed.tries == ["1", "2"]
 
 
+@pytest.mark.parametrize(("error", "shown"), [(SegueError, False), (ValueError, True)])
+def test_a_steps_sentence_is_shown_without_the_code_it_came_from(error, shown):
+    @in_a_sentence
+    def body(self):
+        try:
+            raise KeyError("x")
+        except KeyError as cause:
+            raise error("The disk is full.") from cause
+
+    with pytest.raises(error) as failed:
+        body(None)
+    said = "".join(traceback.format_exception(failed.value))
+    assert said.strip().endswith("The disk is full.")
+    assert (len(said.strip().splitlines()) > 1) == shown
+
+
 def test_a_join_knows_its_run_by_what_it_joins(run):
     joining = SimpleNamespace(store=run.store)
     recorded(lambda self, inputs: None)(joining, [run, run])
@@ -53,7 +78,7 @@ def test_a_join_knows_its_run_by_what_it_joins(run):
 def test_every_step_after_the_first_is_recorded_and_none_hides_its_faults():
     assert len(STEPS) == 12
     for step in STEPS:
-        assert hasattr(step, "__wrapped__") == (step.__name__ != "start")
+        assert hasattr(step.__wrapped__, "__wrapped__") == (step.__name__ != "start")
         assert "catch" not in {decorator.name for decorator in step.decorators}
 
 
@@ -99,11 +124,11 @@ def test_a_failed_check_fails_the_step_that_deploys_so_that_it_deploys_again(mon
     step = Step(noted={}, check="check")
     monkeypatch.setattr("core.serving.endpoint.release", refused)
     with pytest.raises(SegueError, match="Rolled back"):
-        SegueFlow.deploy.__wrapped__(step)
+        inspect.unwrap(SegueFlow.deploy)(step)
     assert step.noted == {"check": wrong, "endpoint": "http://here"}
     assert not hasattr(step, "then")
     monkeypatch.setattr("core.serving.endpoint.release", right)
-    SegueFlow.deploy.__wrapped__(step)
+    inspect.unwrap(SegueFlow.deploy)(step)
     assert (step.release, step.then) == ("b", "check")
 
 
@@ -114,9 +139,9 @@ def test_what_answers_by_now_is_checked_and_never_rolled_back(monkeypatch, plant
     monkeypatch.setattr("core.serving.endpoint.check", asked)
     step = Step(noted={}, end="end", release="ours")
     with pytest.raises(SegueError, match="another release took its place"):
-        SegueFlow.check.__wrapped__(step)
+        inspect.unwrap(SegueFlow.check)(step)
     assert step.noted == {}
     step.release = "another"
-    SegueFlow.check.__wrapped__(step)
+    inspect.unwrap(SegueFlow.check)(step)
     assert step.noted["check"] == {"release": "another", "asked": 12, "wrong": []}
     assert step.then == "end"
