@@ -1,5 +1,6 @@
 """The datasets of the workspace: extended, listed, deleted."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -91,9 +92,9 @@ def enrich(
                 anew=anew,
                 progress=progress,
             )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stopped:
         warn("Stopped. What was answered is kept; the same command goes on.")
-        raise SystemExit(130) from None
+        raise SystemExit(getattr(stopped, "code", 128 + signal.SIGINT)) from None
     if as_json:
         print_json(report)
         return

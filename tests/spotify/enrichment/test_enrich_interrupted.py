@@ -85,7 +85,8 @@ def test_killed_in_the_middle_and_resumed_it_is_as_if_never_killed(
         [sys.executable, "-m", "core", "enrich", "--dataset", "tiny", "--source", "spotify"],
         cwd=REPOSITORY,
         env=os.environ | {"SEGUE_WORKSPACE": str(workspace.folder)},
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     end = time.monotonic() + PATIENCE_S
     while paths(fake)["/v1/tracks"] < 22:  # a batch, 20 tracks, and the one that hangs
@@ -93,7 +94,9 @@ def test_killed_in_the_middle_and_resumed_it_is_as_if_never_killed(
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(how)
-    assert process.wait(PATIENCE_S) != 0
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode != 0
+    assert ("the same command goes on" in said) == (how == signal.SIGTERM)
     assert tables(workspace) == tables(copied(original, tmp_path / "untouched"))
     run(workspace, "spotify")
     assert set(answered(fake).values()) == {1}
