@@ -55,7 +55,7 @@ class Setting:
         Raises
         ------
         SegueError
-            If it means none.
+            If it means none, or one out of bounds.
         """
         for choice in self.choices:
             if text.lower() == str(choice).lower():
@@ -65,10 +65,18 @@ class Setting:
                 return text
             with suppress(ValueError, OverflowError):
                 if isfinite(value := self.kind(text)):
+                    self._require_in_bounds(value)
                     return value
         number = "an integer" if self.kind is int else "a number"
         expected = " or ".join(map(str, self.choices)) or number
         raise SegueError(f"{text!r} is no value of {self.name}: give {expected}.")
+
+    def _require_in_bounds(self, value: float) -> None:
+        low, high = self.bounds
+        if low is not None and high is not None and not low <= value <= high:
+            raise SegueError(f"{self.name} is from {low:g} to {high:g}, not {value:g}.")
+        if low is not None and value < low:
+            raise SegueError(f"{self.name} is {low:g} or more, not {value:g}.")
 
 
 def settings_of(name: str) -> list[Setting]:

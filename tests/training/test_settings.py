@@ -60,6 +60,9 @@ def test_defaults_survive_as_texts(name):
         ("lstm.window=20", "There is no model 'lstm'"),
         ("als.factors=2,3", "als.factors is one value here; a grid takes several"),
         ("als.factors=x", "'x' is no value of factors: give an integer"),
+        ("track2vec.window=0", "window is 1 or more, not 0"),
+        ("als.factors=-3", "factors is 1 or more, not -3"),
+        ("titles.least=1.5", "least is from 0 to 1, not 1.5"),
         ("als.factors", "'factors' sets nothing"),
     ],
 )
