@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from core.errors import SegueError
 from core.progress import SILENT, Progress
-from core.serving.known import fault, known_queries
+from core.serving.known import CHECKED, fault, known_queries
 from core.serving.opened import Opened, opened
 from core.workspace import Workspace, checked_name
 
-_SINGLY = 6
+_SINGLY = CHECKED // 2
 """Known queries that are asked one by one; the others are one batch."""
 
 
