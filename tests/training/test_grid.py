@@ -167,6 +167,10 @@ def test_another_split_or_other_playlists_are_measured_anew(dataset, asked):
     assert len(result.rows) == 1
     assert stored_grid(other, "playlist_knn") is None
     assert stored_grid(joined, "playlist_knn").rows == result.rows
+    (record,) = (dataset.folder / "grids" / "playlist_knn").glob("*.json")
+    record.write_text(record.read_text().replace('"hit@10"', '"hit@9"'))  # of other metrics
+    assert grid(joined, "playlist_knn", POINTS[:1], holdout=29, validation=20).rows
+    assert len(asked) == 5
 
 
 def test_what_was_measured_before_an_interruption_is_kept(dataset, asked, monkeypatch):
@@ -208,6 +212,8 @@ def test_an_unknown_metric_or_setting_is_one_sentence(dataset):
         grid(dataset, "playlist_knn", [{"window": 1}], **SIZES)
     with pytest.raises(SegueError, match="hold out fewer"):
         grid(dataset, "playlist_knn", POINTS, holdout=400, validation=250)
+    with pytest.raises(SegueError, match="at least one validation playlist"):
+        grid(dataset, "playlist_knn", POINTS, holdout=30, validation=0)
 
 
 def test_a_damaged_record_says_what_to_do(dataset):

@@ -88,7 +88,7 @@ def test_what_fits_is_by_measured_peaks_or_the_size_whichever_needs_more(machine
     assert affordable_jobs() == 8
     small = folder(1_000, 400, 900)
     assert affordable_jobs(small) == 8
-    (small / "grids" / "als" / "2.json").write_text(json.dumps({"point": {"peak_mb": 4_000}}))
+    (small / "grids" / "als" / "2.json").write_text(json.dumps({"point": {"peak_mb": 3_500}}))
     assert affordable_jobs(small) == 2
     machine(available=1e6)
     assert affordable_jobs(small) == 1
