@@ -14,6 +14,7 @@ from core.dataset.dataset import Dataset
 from core.dataset.library import open_dataset
 from core.errors import SegueError
 from core.ordering import Dials
+from core.serving import api
 from core.serving.api import create_api
 from core.serving.limits import MOST_BYTES
 from core.serving.opened import opened
@@ -72,6 +73,18 @@ def test_a_blocked_artist_and_disliked_tracks_stay_out(ask):
     assert all(t["artist"] != "artist 0-2" for t in answer["tracks"])
     first = uris(answer)[0]
     assert first not in uris(ask({"seeds": ["t:0-01"], "dislikes": [first]}).json())
+
+
+def test_liked_tracks_steer_and_years_bound(ask, recommender):
+    liked = ask({"seeds": ["t:0-01"], "likes": ["t:1-05"]}).json()
+    likes = recommender.dataset.ids_of(["t:1-05"])
+    assert uris(liked) == continued(recommender, ["t:0-01"], likes=likes)
+    assert uris(liked) != uris(ask({"seeds": ["t:0-01"]}).json())
+    years = {"first_year": 2000, "last_year": 2000}
+    bound = ask({"seeds": ["t:0-01"], "dials": years}).json()
+    dials = Dials(years=(2000, 2000))
+    assert uris(bound) == continued(recommender, ["t:0-01"], dials=dials)
+    assert uris(bound) != uris(ask({"seeds": ["t:0-01"]}).json())
 
 
 def test_a_batch_is_answered_query_by_query(ask):
@@ -189,12 +202,14 @@ def test_search_and_models(address, recommender):
     assert found["uri"] == "t:2-07"
     assert found["artist"] == "artist 2-1"
     assert found["playlists"] == recommender.dataset.counts[recommender.dataset.ids_of(["t:2-07"])]
-    artists = get("/api/search", q="artist 2-1", kind="artists")["results"]
-    assert artists[0]["name"] == "artist 2-1"
+    (artist,) = get("/api/search", q="artist 2-1", kind="artists", k=1)["results"]
+    assert artist["name"] == "artist 2-1"
     assert get("/api/search", q="\x9e\udb00"[0], kind="artists")["results"] == []
     models = get("/api/models")
     assert [model["name"] for model in models["models"]] == recommender.choices
-    assert [model["default"] for model in models["models"]].count(True) == 1
+    default, *others = (model["default"] for model in models["models"])
+    assert default
+    assert not any(others)
     assert models["simulated"] is False
 
 
@@ -206,11 +221,12 @@ def test_a_server_with_a_token_answers_only_who_shows_it(served):
             return requests.get(address + path, headers=headers, timeout=30)
 
         assert get("/api/models", "let-me-in").ok
-        for token in ("", "let me", "lét me in".encode()):
+        for token in ("", "let me", "let-me-in-too", "lét me in".encode()):
             shown = token.decode("latin-1") if isinstance(token, bytes) else token
-            refused = get("/api/models", shown)
-            assert problem(refused, 401)
-            assert refused.headers["www-authenticate"] == "Bearer"
+            for path in ("/api/models", "/api/search?q=2-07"):
+                refused = get(path, shown)
+                assert problem(refused, 401)
+                assert refused.headers["www-authenticate"] == "Bearer"
         unread = requests.post(f"{address}/invocations", data=b"{", timeout=30)
         assert problem(unread, 401)
         assert get("/ping", "").ok
@@ -241,6 +257,14 @@ def test_without_a_dataset_or_models_it_is_not_ready(served, tmp_path, monkeypat
         shutil.rmtree(tmp_path / "planted" / "models")
         assert "No model is trained" in said()
         assert "No model is trained" in said("/api/models")
+
+
+def test_a_fault_of_ours_is_one_sentence_that_shows_nothing_of_it(ask, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError("of the planted fault")
+
+    monkeypatch.setattr(api, "answer", fail)
+    assert problem(ask({"title": "style three"}), 500).endswith("its log says how.")
 
 
 def test_what_is_counted(served):

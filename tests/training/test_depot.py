@@ -222,8 +222,8 @@ def test_what_s3_forbids_is_said_and_nothing_counts_as_there_any_more(place_in_s
     written(store, "a", one="1")
     asked = []
 
-    def delete(Bucket, Delete):
-        asked.extend(one["Key"].rpartition("/")[2] for one in Delete["Objects"])
+    def delete(**told):
+        asked.extend(one["Key"].rpartition("/")[2] for one in told["Delete"]["Objects"])
         return {"Errors": [{"Key": "a/x", "Message": "Access Denied"}]}
 
     def look(**_):

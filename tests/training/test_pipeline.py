@@ -44,7 +44,7 @@ def store(tmp_path):
 
 def test_raw_files_become_a_dataset_of_the_depot(store, tmp_path):
     (tmp_path / "list.txt").write_text(LINES)
-    manifest = cleaned(store, "mine", str(tmp_path / "list.txt"), "list")
+    manifest = cleaned(store, "mine", f" {tmp_path / 'list.txt'} , ", "list")
     assert manifest["counts"]["tracks"] == 3
     assert Dataset(store.reading("mine")).manifest == manifest
     assert cleaned(store, "mine") == manifest
