@@ -182,6 +182,7 @@ def test_what_is_too_large_elsewhere_or_no_number(address):
     assert f"{MOST_BYTES:,} bytes" in problem(post("/invocations", large), 413)
     assert "bytes" in problem(post("/invocations", iter([large.encode()])), 413)  # no length said
     assert problem(post("/elsewhere", b""), 404)
+    assert problem(requests.get(f"{address}/docs", timeout=30), 404)  # of pages from elsewhere
     assert problem(requests.get(f"{address}/invocations", timeout=30), 405)
     assert problem(requests.get(f"{address}/ping/", timeout=30, allow_redirects=False), 404)
 

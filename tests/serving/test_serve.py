@@ -1,5 +1,6 @@
 """The server alone as it starts, and the models it has opened by then."""
 
+import re
 import socket
 
 import pytest
@@ -36,6 +37,15 @@ def test_each_part_is_opened_once_whoever_asks_at_once(served, monkeypatch, part
     monkeypatch.setattr(module, part, alone)
     here.warm()
     assert (here.matcher, here.search) == (here.matcher, here.search)
+
+
+def test_an_address_of_version_6_is_said_in_brackets(served, monkeypatch):
+    said = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
+    listening = socket.create_server(("127.0.0.1", 0))
+    monkeypatch.setattr("core.serving.serve._listening", lambda *_: listening)
+    serve(served, None, "::1", 0, said.append)
+    assert re.fullmatch(r"http://\[::1\]:\d+", said[0])
 
 
 def test_few_datasets_stay_open_and_those_that_were_used_last(served, tmp_path, monkeypatch):

@@ -13,6 +13,8 @@ from core.dataset.audio_features import join_features
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.evaluation.metrics import Figure
+from core.ranking.ranker import Ranker
+from core.retrieval import MODELS
 from core.training import servable
 from core.training.default import set_default
 from core.training.depot import depot
@@ -201,6 +203,22 @@ def test_a_servable_folder_holds_one_dataset_and_the_chosen_models(planted, tmp_
         build_servable(Dataset(source), folder / "planted", {})
 
 
+def test_the_ranker_of_a_servable_folder_learns_from_its_models(planted, tmp_path, monkeypatch):
+    made = []
+
+    def make(name, params, dataset, folder, seed, progress):
+        made.append((params, dataset.folder, folder))
+        return None, name
+
+    monkeypatch.setattr(servable, "make", make)
+    folder = tmp_path / "planted"
+    build_servable(planted, folder, {"titles": {}, "ranker": {"playlists": 40}})
+    assert made == [
+        (MODELS["titles"].Params(), folder, folder / "models" / "titles"),
+        (Ranker.Params(playlists=40), folder, folder / "models" / "ranker"),
+    ]
+
+
 def test_a_servable_folder_takes_no_room_twice(planted, tmp_path, monkeypatch):
     source = shutil.copytree(planted.folder, tmp_path / "planted")
     write_json(source / "leaderboard.json", {})
@@ -261,8 +279,10 @@ def test_a_step_is_told_when_it_begins_and_its_tasks_once(store, monkeypatch):
     begun = enter(store, run, "fit", "2")
     assert (begun.state, begun.step, begun.problem) == ("running", "fit", "")
     assert begun.tries == ["1", "2"]
-    monkeypatch.setattr(store, "write_json", None)
-    assert enter(store, run, "fit", "2") == begun  # another task of the step writes nothing
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_json", None)
+        assert enter(store, run, "fit", "2") == begun  # another task of the step writes nothing
+    assert enter(store, run, "fit", "3").tries == ["1", "2", "3"]
 
 
 def test_a_run_whose_process_is_gone_is_broken_off(store):
