@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,8 +14,10 @@ from core.dataset.dataset import Dataset
 from core.dataset.library import simulate_dataset
 from core.errors import SegueError
 from core.evaluation import shards
-from core.training import submit
+from core.training import batch_flow, submit
 from core.training.asked import AskedQueries, asked_queries
+from core.training.batch_flow import SegueBatchFlow
+from core.training.depot import depot
 from core.training.submit import merge_parts, require_challenge, write_answers, write_part
 from core.training.train import train
 from core.workspace import Workspace
@@ -106,6 +109,41 @@ def test_where_nothing_can_be_written_nothing_is_answered(dataset, challenge, tm
     asked = AskedQueries("small", str(challenge), str(tmp_path))
     with pytest.raises(SegueError, match="is a folder"):
         asked_queries(asked)
+
+
+@pytest.fixture
+def flow(workspace, challenge, tmp_path, monkeypatch):
+    """The batch flow at its first step, as Metaflow would call it."""
+    asked = {
+        "dataset": "small",
+        "challenge": str(challenge),
+        "out": str(tmp_path / "out.csv"),
+        "store": str(workspace.folder),
+    }
+    monkeypatch.setattr(
+        batch_flow, "current", SimpleNamespace(parameter_names=list(asked), run_id="1")
+    )
+    flow = SimpleNamespace(**asked, model="", parts=2, _depot=lambda: depot(asked["store"]))
+    flow._asked = lambda: SegueBatchFlow._asked(flow)
+    return flow
+
+
+def test_steps_of_the_batch_flow_refuse_other_models_than_their_run_began_with(flow, dataset):
+    *_, flow.content = flow._asked()
+    assert SegueBatchFlow._opened(flow)[0].manifest == dataset.manifest
+    flow.content["models"] = "of another time"
+    with pytest.raises(SegueError, match="the models have changed"):
+        SegueBatchFlow._opened(flow)
+
+
+def test_the_batch_flow_is_refused_before_it_is_cut_into_parts(flow, monkeypatch):
+    out, flow.out = flow.out, ""
+    with pytest.raises(SegueError, match="--out names a file"):
+        SegueBatchFlow.start(flow)
+    monkeypatch.setattr(batch_flow, "asked_queries", lambda asked: None)  # as of a store in S3
+    flow.out, flow.model = out, "lstm"
+    with pytest.raises(SegueError, match="'lstm' cannot answer on 'small'"):
+        SegueBatchFlow.start(flow)
 
 
 def test_the_batch_flow_writes_the_same_file(workspace, challenge, whole, tmp_path):
