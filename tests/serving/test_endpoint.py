@@ -20,6 +20,7 @@ from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.serving import local as module
 from core.serving.endpoint import check, check_again, release, servable, settle, target_of
+from core.serving.endpoint import served as folders_of_servers
 from core.serving.known import CHECKED
 from core.serving.local import LocalTarget
 from core.training.default import set_default
@@ -246,6 +247,12 @@ def test_no_such_target(tmp_path):
         target_of("moon", "one", tmp_path)
     with pytest.raises(SegueError, match=r"'\.\./one' cannot name"):
         target_of("local", "../one", tmp_path)
+
+
+def test_a_record_that_is_being_written_is_none_yet(tmp_path):
+    (tmp_path / ".endpoints").mkdir()
+    (tmp_path / ".endpoints" / ".partial-x.json").touch()
+    assert folders_of_servers(tmp_path) == set()
 
 
 def test_nothing_deployed_answers_nothing(local, served):
