@@ -86,6 +86,9 @@ def test_an_answer_arrives_and_is_not_kept_in_the_address(address, settings):
     for step in (page, *page.history):
         assert step.headers["Cache-Control"] == "no-store"
         assert step.headers["Referrer-Policy"] == "no-referrer"
+        assert {"default-src 'none'", "frame-ancestors 'none'"} <= {
+            *step.headers["Content-Security-Policy"].split("; ")
+        }
         assert not [part for part in said.values() if part in step.text + str(step.headers)]
     assert "Signed in with Spotify" in page.text
     assert "script" not in page.text

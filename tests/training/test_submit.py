@@ -18,7 +18,13 @@ from core.training import batch_flow, submit
 from core.training.asked import AskedQueries, asked_queries
 from core.training.batch_flow import SegueBatchFlow
 from core.training.depot import depot
-from core.training.submit import merge_parts, require_challenge, write_answers, write_part
+from core.training.submit import (
+    Submission,
+    merge_parts,
+    require_challenge,
+    write_answers,
+    write_part,
+)
 from core.training.train import train
 from core.workspace import Workspace
 
@@ -42,10 +48,11 @@ def dataset(workspace):
 
 @pytest.fixture(scope="module")
 def challenge(dataset, tmp_path_factory):
-    """A file of queries: the starts of playlists, each with its title."""
+    """A file of queries: the starts of playlists, each with its title; some seeds are unknown."""
     playlists = []
     for row in range(QUERIES):
         uris = dataset.values("uri", dataset.playlists[row][: row % 7])
+        uris += ["t:unknown"] * (row % 7 == 6)
         tracks = [{"track_uri": uri, "pos": at} for at, uri in enumerate(uris)]
         playlists.append({"pid": row, "name": dataset.playlists.titles[row], "tracks": tracks})
     file = tmp_path_factory.mktemp("challenge") / "challenge_set.json"
@@ -58,7 +65,7 @@ def whole(dataset, challenge, tmp_path_factory):
     """What one process writes."""
     file = tmp_path_factory.mktemp("whole") / "out.csv"
     written = write_answers(dataset, challenge, file, team="us", email="us@example.org")
-    assert (written.playlists, written.unknown_seeds) == (QUERIES, 0)
+    assert written == Submission(QUERIES, sum(row % 7 for row in range(QUERIES)) + 37, 37)
     return file
 
 
@@ -101,6 +108,19 @@ def test_what_fails_the_check_replaces_nothing(dataset, challenge, whole, tmp_pa
         merge_parts(dataset, public, [part], out)
     assert out.read_text() == "what was there"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "part.csv"]
+
+
+def test_a_dataset_has_tracks_enough_beside_the_longest_query_or_is_refused(dataset, tmp_path):
+    def asked(seeds):
+        tracks = [{"track_uri": uri} for uri in dataset.values("uri", range(seeds))]
+        file = tmp_path / "challenge_set.json"
+        file.write_text(json.dumps({"playlists": [{"pid": 1, "tracks": tracks}]}))
+        return file
+
+    most = dataset.n_tracks - 500
+    assert len(require_challenge(dataset, asked(most))) == 1
+    with pytest.raises(SegueError, match=f"too few for 500 beside up to {most + 1} seeds"):
+        require_challenge(dataset, asked(most + 1))
 
 
 def test_where_nothing_can_be_written_nothing_is_answered(dataset, challenge, tmp_path):
