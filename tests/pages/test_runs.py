@@ -99,7 +99,8 @@ def test_runs_of_the_store_are_listed(open_page, recorded, monkeypatch, tmp_path
     assert "grid titles\\.x=1" in texts(at)
 
 
-def test_a_run_is_deleted_once_that_is_confirmed(open_page, recorded, workspace):
+def test_a_run_is_deleted_once_that_is_confirmed(open_page, recorded, workspace, monkeypatch):
+    monkeypatch.setattr("pages.fitting.runs.is_remote", lambda _: True)  # its list is kept
     at = open_page("training", **{"training.part": "runs", "training.run": recorded[0]})
     press(press(at, "Delete this run"), "Keep it")
     assert len(at.dataframe[0].value) == 4

@@ -18,7 +18,7 @@ from core.serving import api
 from core.serving.api import create_api
 from core.serving.limits import MOST_BYTES
 from core.serving.opened import opened
-from core.serving.schema import MOST_INSTANCES
+from core.serving.schema import MOST_INSTANCES, MOST_LETTERS, MOST_TRACKS
 from core.training.train import load_recommender, train
 from core.workspace import Workspace
 from tests.serving.conftest import listening
@@ -88,13 +88,14 @@ def test_liked_tracks_steer_and_years_bound(ask, recommender):
 
 
 def test_a_batch_is_answered_query_by_query(ask):
-    queries = [{"seeds": SEEDS}, {"title": "style three", "k": 3}, {"seeds": ["A - B"]}]
+    absent = f"spotify:track:{'9' * 22}"
+    queries = [{"seeds": SEEDS}, {"title": "style three", "k": 3}, {"seeds": ["A - B", absent]}]
     batch = ask({"instances": queries}).json()["predictions"]
     assert batch == [ask(query).json() for query in queries]
     signed = ask({"instances": queries, "signature_name": "serving_default"}).json()
     assert signed["predictions"] == batch
-    assert batch[2]["not_found"] == ["A - B"]
-    assert any("1 of 1 seeds" in note for note in batch[2]["notes"])
+    assert batch[2]["not_found"] == ["A - B", absent]
+    assert any("2 of 2 seeds" in note for note in batch[2]["notes"])
 
 
 def test_reasons_say_what_each_seed_has_to_do_with_it(ask):
@@ -123,6 +124,9 @@ def test_reasons_say_what_each_seed_has_to_do_with_it(ask):
         ({"instances": []}, "body.instances: "),
         ({"instances": [{}] * (MOST_INSTANCES + 1)}, "body.instances: "),
         ({"instances": [{"k": 3}, {"k": -1}]}, "body.instances.1.k: "),
+        ({"seeds": ["t:0-01"] * (MOST_TRACKS + 1)}, "body.seeds: "),
+        ({"dislikes": ["t:0-01"] * (MOST_TRACKS + 1)}, "body.dislikes: "),
+        ({"title": "x" * (MOST_LETTERS + 1)}, "body.title: "),
         ([], "body: "),
     ],
 )
@@ -206,6 +210,8 @@ def test_search_and_models(address, recommender):
     (artist,) = get("/api/search", q="artist 2-1", kind="artists", k=1)["results"]
     assert artist["name"] == "artist 2-1"
     assert get("/api/search", q="\x9e\udb00"[0], kind="artists")["results"] == []
+    beyond = requests.get(f"{address}/api/search?q=a&k=51", timeout=30)
+    assert problem(beyond, 422).startswith("k: ")
     models = get("/api/models")
     assert [model["name"] for model in models["models"]] == recommender.choices
     default, *others = (model["default"] for model in models["models"])

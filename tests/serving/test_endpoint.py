@@ -177,6 +177,7 @@ def test_stopping_leaves_no_server_of_an_open_release(stub, tmp_path):
     process.kill()
     while stub.address:
         time.sleep(0.01)
+    assert len(stub.folders) == 1
     stub.stop()
     assert not answers(first)
     with pytest.raises(SegueError, match="No endpoint runs"):

@@ -178,6 +178,8 @@ def test_another_split_or_other_playlists_are_measured_anew(dataset, asked):
     record.write_text(record.read_text().replace('"hit@10"', '"hit@9"'))  # of other metrics
     assert grid(joined, "playlist_knn", POINTS[:1], holdout=29, validation=20).rows
     assert len(asked) == 5
+    last = grid(joined, "playlist_knn", POINTS[1:], **SIZES)
+    assert stored_grid(joined, "playlist_knn").rows == last.rows  # of the split of the last
 
 
 def test_what_was_measured_before_an_interruption_is_kept(dataset, asked, monkeypatch):

@@ -240,6 +240,16 @@ def test_an_interrupt_ends_all_that_was_begun(monkeypatch):
     assert (code.value.code, ended) == (128 + signal.SIGINT, [True])
 
 
+def test_what_is_begun_while_all_is_ended_is_killed_too(monkeypatch):
+    late = mock.Mock()
+    found = iter([[], [late]])
+    this = SimpleNamespace(children=lambda recursive: next(found))
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(module.psutil, "Process", lambda: this)
+    module._end_children()
+    late.kill.assert_called_once_with()
+
+
 def test_a_signal_to_the_command_leaves_no_process_behind(tmp_path):
     script = (
         "import sys; from core.training import launch; launch._GRACE_S = 0.2; "
