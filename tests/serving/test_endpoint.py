@@ -128,8 +128,9 @@ def test_what_does_not_come_up_changes_nothing(stub, served, tmp_path, monkeypat
     first = accepted(stub)
     shutil.copytree(served.folder, tmp_path / "untrained")
     shutil.rmtree(tmp_path / "untrained" / "planted" / "models")
-    with pytest.raises(SegueError, match=r"^No model is trained"):  # seen before it is tried
-        release(stub, tmp_path / "untrained")
+    monkeypatch.setattr(stub, "deploy", pytest.fail)
+    with pytest.raises(SegueError, match=r"^No model is trained"):
+        release(stub, tmp_path / "untrained")  # which is seen before it is tried
     monkeypatch.undo()
     with pytest.raises(SegueError, match=r"did not come up: .*No model is trained"):
         stub.deploy(tmp_path / "untrained")
