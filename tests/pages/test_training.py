@@ -233,6 +233,7 @@ def test_results_are_shown_and_the_best_is_trained(open_page, planted_copy, here
     press(at, "Train with the best settings")
     (argv,) = started
     assert option(argv, "--set") == f"playlist_knn.neighbours={best[0]}"
+    assert argv.count("--set") == 1
     assert argv[-1] == "--trial"
     at = open_page("training", **{"training.part": "grid", "training.row": "2"})
     press(at, "Train with the selected settings")

@@ -32,7 +32,9 @@ def address() -> Iterator[str]:
     app = Starlette(routes=[*callback_routes(), *documents], middleware=[Middleware(BrowserCookie)])
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=False)
+        )
         thread = threading.Thread(target=server.run, args=([bound],), daemon=True)
         thread.start()
         while not server.started:

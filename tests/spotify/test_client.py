@@ -110,6 +110,7 @@ def test_a_list_without_items_is_a_broken_answer(fake, client, fault):
         ({"items": [{}], "next": "https://api/x?offset=zero"}, 50),
         ({"items": [{}], "next": None, "total": 1000}, None),
         ({"items": [], "next": "https://api/x?offset=50", "total": 1000}, None),
+        ({"items": [{}], "total": "many"}, None),
         ({"items": [{}]}, None),
     ],
 )

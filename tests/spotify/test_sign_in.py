@@ -114,6 +114,7 @@ def test_a_state_is_answered_once(fake, settings):
     assert arrive(**answer, error="", browser=BROWSER) is Outcome.ARRIVED
     assert arrive(**answer, error="", browser=BROWSER) is Outcome.USED
     assert pending.collect() is not None
+    assert answer["code"] not in str(vars(pending))
     assert arrive(**answer, error="", browser=BROWSER) is Outcome.USED
     with pytest.raises(SpotifyError, match="answered before"):
         pending.collect()
