@@ -93,7 +93,7 @@ def create_api(
     measured = Measured()
     api.add_middleware(measured.middleware)
     api.add_middleware(_HeadAsGet)
-    api.add_route("/metrics", measured.report, include_in_schema=False)
+    api.add_route("/metrics", measured.report)
     return api
 
 

@@ -8,11 +8,13 @@ from typing import Any, Protocol
 
 from core.errors import SegueError
 from core.progress import SILENT, Progress
-from core.serving.known import fault, known_queries
+from core.serving.known import CHECKED, fault, known_queries
 from core.serving.opened import Opened, opened
 from core.workspace import Workspace, checked_name
 
-_SINGLY = 6
+_RECORDS = ".endpoints"
+"""Folder of a workspace that remembers the servers on this machine."""
+_SINGLY = CHECKED // 2
 """Known queries that are asked one by one; the others are one batch."""
 
 
@@ -234,7 +236,7 @@ def target_of(kind: str, name: str, home: Path) -> Target | None:
     if kind == "local":
         from core.serving.local import LocalTarget
 
-        return LocalTarget(home / ".endpoints" / f"{checked_name(name)}.json")
+        return LocalTarget(home / _RECORDS / f"{checked_name(name)}.json")
     if kind != "sagemaker":
         raise SegueError(f"There is no target {kind!r}; there are local, sagemaker and none.")
     try:
@@ -257,7 +259,7 @@ def served(home: Path) -> set[str]:
     """
     from core.serving.local import LocalTarget
 
-    targets = map(LocalTarget, (home / ".endpoints").glob("*.json"))
+    targets = map(LocalTarget, (home / _RECORDS).glob("[!.]*.json"))
     return {folder for one in targets for folder in one.folders}
 
 

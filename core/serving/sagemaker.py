@@ -28,8 +28,9 @@ _NAME = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,41}")
 _BEFORE = "segue:before"
 """Tag of a configuration: the one that it took the place of, empty if there was none."""
 _ACCEPTED = "segue:accepted"
-_CHANGING = ("CreateEndpoint", "UpdateEndpoint")
 """Tag of a configuration that passed its check."""
+_CHANGING = ("CreateEndpoint", "UpdateEndpoint")
+"""Requests that change nothing where AWS refuses them."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ class SageMakerTarget:
 
     An endpoint has a configuration, which names a model; each `deploy` makes new ones and points
     the endpoint to them. A release's id is its configuration's name; a tag names the one before,
-    another says that it was accepted. Models,
-    configurations and archives that are not in use cost (next to) nothing and are left. Region,
-    credentials and other addresses are boto3's own matter (AWS_DEFAULT_REGION, AWS_ENDPOINT_URL…).
+    another says that it was accepted. Models, configurations and archives that are not in use cost
+    (next to) nothing and are left. Region, credentials and other addresses are boto3's own matter
+    (AWS_DEFAULT_REGION, AWS_ENDPOINT_URL…).
 
     Parameters
     ----------

@@ -105,7 +105,7 @@ class Page:
     total : int or None
         Of the whole list.
     next_offset : int or None
-        Where the next part starts; None after the last.
+        Where the next part starts; None after the last, which a part without items always is.
     """
 
     items: tuple[Any, ...]

@@ -85,7 +85,7 @@ class Reading:
         page = self._page(self._linked)
         self._take(page)
         enough = self.link.kind == "artist" and self.read >= MOST_RESULTS
-        self.done = page.next_offset is None or not page.items or enough
+        self.done = page.next_offset is None or enough
         self._offset = page.next_offset or self._offset
 
     def finish(self, progress: Progress = SILENT) -> ListedPlaylist:

@@ -263,7 +263,7 @@ def _all(page_at: Callable[[int], Page]) -> Iterator[Any]:
     while offset is not None:
         page = page_at(offset)
         yield from page.items
-        offset = page.next_offset if page.items else None
+        offset = page.next_offset
 
 
 def _is(raw: Any, uri: str) -> bool:

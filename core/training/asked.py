@@ -16,8 +16,9 @@ from core.errors import SegueError
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
 from core.training.depot import addresses, is_remote, require_there, require_writable, shared
+from core.training.fitted import Settings
 from core.training.grid import require_metric
-from core.training.pipeline import Settings, further_settings
+from core.training.pipeline import further_settings
 from core.training.points import chosen_sizes, wanted_settings
 from core.training.settings import parse_grids
 from core.training.shelf import require_answer

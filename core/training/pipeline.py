@@ -24,8 +24,6 @@ from core.workspace import Workspace
 
 _DESCRIBED = ("name", "source", "licence", "simulated", "fingerprint", "counts", "cleaning")
 """What the record of a run keeps of a dataset's manifest."""
-
-
 _CALLED = {
     "fingerprint": "the playlists",
     "features": "the joined features",
@@ -114,9 +112,9 @@ def content(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def content_to_answer(dataset: Dataset, questions: Path) -> dict[str, Any]:
     """The same for a run that answers a file of questions with the models that are trained."""
-    trained = sorted(dataset.folder.glob("models/[!.]*/card.json"))
-    chosen = [path for path in (dataset.folder / "default.json",) if path.exists()]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in (*chosen, *trained)))
+    folder = dataset.folder
+    answering = [*folder.glob("default.json"), *sorted(folder.glob("models/[!.]*/card.json"))]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in answering))
     asked = hashlib.sha256(questions.read_bytes())
     return content(dataset.manifest) | {
         "models": digest.hexdigest(),
@@ -150,9 +148,9 @@ def further_settings(names: str, preset: str, besides: Iterable[str]) -> dict[st
     SegueError
         If there is no such model or preset, or a package is missing.
     """
-    chosen = chosen_models(names) if names.strip() else []
+    asked = chosen_models(names) if names.strip() else []
     taken = set(besides)
-    return {name: asdict(preset_params(name, preset)) for name in chosen if name not in taken}
+    return {name: asdict(preset_params(name, preset)) for name in asked if name not in taken}
 
 
 def grid_results(

@@ -14,6 +14,8 @@ from core.training.runs import Run
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's, which people who see few colours tell apart."""
 _SHOWN = ("r_precision", "ndcg", "clicks", "hit@10")
+_ENDS = ("value", "low", "high")
+"""Fields of a figure in the data of a chart."""
 _WIDTH, _STEP = 560, 22
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 
@@ -24,6 +26,12 @@ def point_name(point: Mapping[str, Any]) -> str:
     """A point in a few words: its model and what was varied."""
     varied = " ".join(f"{name}={value}" for name, value in point["varied"].items())
     return f"{point['model']} {varied}".strip()
+
+
+def metric_label(run: Run) -> str:
+    """What a person calls the metric of a run's grid, or its key where this version has none."""
+    metric: str = run.grid["metric"]
+    return LABELS.get(metric, metric)
 
 
 def fill_grid_card(card: Any, run: Run) -> None:
@@ -73,7 +81,7 @@ def fill_test_card(card: Any, run: Run) -> None:
     card.append(Markdown(told(run)))
     card.append(VegaChart(test_chart(run)))
     card.append(Table(rows, headers=header))
-    card.append(Markdown(f"## {_metric(run)} by what a query shows"))
+    card.append(Markdown(f"## {metric_label(run)} by what a query shows"))
     card.append(VegaChart(category_chart(run)))
 
 
@@ -88,7 +96,7 @@ def told(run: Run) -> str:
         found = run.tested(system)
         if found is None:
             return f"{system}, not measured"
-        return f"{found['label']}, {_metric(run)} {_said(found['figures'][metric])}"
+        return f"{found['label']}, {metric_label(run)} {_said(found['figures'][metric])}"
 
     said = f"What is built answers with {row(run.serves)}."
     winner = run.winner["model"]
@@ -144,10 +152,6 @@ def _shown(run: Run) -> list[str]:
     return [metric, *(name for name in _SHOWN if name != metric)]
 
 
-def _metric(run: Run) -> str:
-    return LABELS.get(run.grid["metric"], run.grid["metric"])
-
-
 def _said(figure: Sequence[float | None], sign: bool = False) -> str:
     return figure_text(Figure(*figure), sign=sign)
 
@@ -159,7 +163,7 @@ def grid_chart(run: Run) -> dict[str, Any]:
         {"name": point_name(point), "kind": point["model"], **_ends(point["figures"][metric])}
         for point in run.grid["points"]
     ]
-    return _intervals(rows, f"{_metric(run)} on the validation playlists")
+    return _intervals(rows, f"{metric_label(run)} on the validation playlists")
 
 
 def cost_chart(run: Run) -> dict[str, Any]:
@@ -185,7 +189,7 @@ def cost_chart(run: Run) -> dict[str, Any]:
             "y": {
                 "field": "value",
                 "type": "quantitative",
-                "title": LABELS[metric],
+                "title": metric_label(run),
                 "scale": {"zero": False},
             },
             "shape": {"field": "model", "type": "nominal", "title": "Model"},
@@ -205,7 +209,7 @@ def test_chart(run: Run) -> dict[str, Any]:
         }
         for row in run.test["rows"]
     ]
-    return _intervals(rows, f"{_metric(run)} on the test playlists")
+    return _intervals(rows, f"{metric_label(run)} on the test playlists")
 
 
 def category_chart(run: Run) -> dict[str, Any]:
@@ -216,7 +220,7 @@ def category_chart(run: Run) -> dict[str, Any]:
         for category, value in row["by_category"].items()
     ]
     order = list(run.test["playlists"])
-    field = {"field": "value", "type": "quantitative", "title": _metric(run)}
+    field = {"field": "value", "type": "quantitative", "title": metric_label(run)}
     return {
         "$schema": _SCHEMA,
         "width": _WIDTH,
@@ -238,7 +242,7 @@ def category_chart(run: Run) -> dict[str, Any]:
 
 
 def _ends(figure: Sequence[float | None]) -> dict[str, float | None]:
-    return dict(zip(("value", "low", "high"), figure, strict=True))
+    return dict(zip(_ENDS, figure, strict=True))
 
 
 def _intervals(rows: Sequence[Mapping[str, Any]], title: str) -> dict[str, Any]:
@@ -255,10 +259,13 @@ def _intervals(rows: Sequence[Mapping[str, Any]], title: str) -> dict[str, Any]:
         "field": "kind",
         "type": "nominal",
         "title": None,
-        "scale": {"domain": kinds, "range": [_COLOURS[at % 7] for at in range(len(kinds))]},
+        "scale": {
+            "domain": kinds,
+            "range": [_COLOURS[at % len(_COLOURS)] for at in range(len(kinds))],
+        },
     }
     value = {"type": "quantitative", "title": title, "scale": {"zero": False}}
-    tooltip = [{"field": "name"}, *({"field": one, "format": ".4f"} for one in _ends([0, 0, 0]))]
+    tooltip = [{"field": "name"}, *({"field": one, "format": ".4f"} for one in _ENDS)]
     return {
         "$schema": _SCHEMA,
         "width": _WIDTH,

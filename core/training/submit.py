@@ -111,7 +111,6 @@ def write_part(
         If no model is trained, or there is none of that name.
     """
     recommender = load_recommender(dataset)
-    recommender.require_choice(model)
     with atomic_file(out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         for at in progress.track(range(start, stop, BATCH), "Continuing playlists"):

@@ -82,7 +82,7 @@ def _form(version: Version, name: str, metric: str) -> None:
                 key = f"grid_{name}_{setting.name}"
                 st.session_state[key] = asked.get(setting.name, "")
                 column.text_input(
-                    setting.name.replace("_", " ").capitalize(),
+                    _written_out(setting.name),
                     key=key,
                     placeholder=written(setting.default),
                     help=plain(setting.meaning) or None,
@@ -151,11 +151,10 @@ def _show(version: Version, result: GridResult) -> None:
 
 def _chart(version: Version, result: GridResult, phone: bool) -> None:
     settings = [
-        Axis(_axis_label(field), [row.point.settings[field] for row in result.rows], steps=True)
+        Axis(_written_out(field), [row.point.settings[field] for row in result.rows], steps=True)
         for field in result.varied
     ]
-    others = [name for name in ("r_precision", "ndcg", "clicks") if name != result.metric]
-    measures = [_measure(result, metric) for metric in (result.metric, *others)]
+    measures = [_measure(result, metric) for metric in (result.metric, *_besides(result))]
     cost = Axis("Fit (s)", [row.point.fit_seconds for row in result.rows], falling=True)
     st.plotly_chart(
         parallel_figure(
@@ -182,21 +181,26 @@ def _measure(result: GridResult, metric: str) -> Axis:
     return Axis(NAMES[metric], values, falling=metric in LOWER_IS_BETTER)
 
 
-def _axis_label(field: str) -> str:
+def _written_out(field: str) -> str:
+    """A setting as a person reads it."""
     return field.replace("_", " ").capitalize()
+
+
+def _besides(result: GridResult) -> list[str]:
+    """Metrics that are shown beside the one that rows are ordered by."""
+    return [name for name in ("r_precision", "ndcg", "clicks") if name != result.metric]
 
 
 def _table(result: GridResult) -> None:
     chosen = result.metric
-    others = [name for name in ("r_precision", "ndcg", "clicks") if name != chosen]
     digits = decimals(chosen)
     rows: list[dict[str, Any]] = [
-        {_axis_label(field): written(row.point.settings[field]) for field in result.varied}
+        {_written_out(field): written(row.point.settings[field]) for field in result.varied}
         | {
             NAMES[chosen]: said(row.figures[chosen], digits),
             "To the best": said(row.against_best, digits, sign=True),
         }
-        | {NAMES[name]: said(row.figures[name], decimals(name)) for name in others}
+        | {NAMES[name]: said(row.figures[name], decimals(name)) for name in _besides(result)}
         | {"Fit (s)": row.point.fit_seconds, "Memory (MB)": row.point.peak_mb}
         for row in result.rows
     ]

@@ -8,10 +8,9 @@ import streamlit as st
 
 from core import jobs
 from core.errors import SegueError
-from core.evaluation.leaderboard import LABELS
 from core.retrieval import MODELS
 from core.training.depot import is_remote, shared, usual_store
-from core.training.run_card import told
+from core.training.run_card import metric_label, told
 from core.training.runs import Run, delete_run, standing, stored_runs
 from core.workspace import Workspace
 from pages.common import view
@@ -122,7 +121,7 @@ def _row(run: Run) -> dict[str, Any]:
         "Started (UTC)": run.started[:16].replace("T", " ") or run.id,
         "State": _STANDINGS[state] if ended else f"{_STANDINGS[state]} ({run.step})",
         "Winner": _named(run.winner) if run.winner else "",
-        "Chosen by": _metric(run) if run.grid else "",
+        "Chosen by": metric_label(run) if run.grid else "",
         "Answers": answering["label"] if answering else "",
         "On test playlists": answering["figures"][run.grid["metric"]][0] if answering else None,
         "Tries": len(run.tries),
@@ -138,11 +137,6 @@ def _named(point: Mapping[str, Any]) -> str:
 def _label(model: str) -> str:
     """What a person calls a model, or its name where this version has none of it."""
     return MODELS[model].label if model in MODELS else model
-
-
-def _metric(run: Run) -> str:
-    metric = run.grid["metric"]
-    return LABELS.get(metric, metric)
 
 
 def _said(settings: Mapping[str, Any]) -> str:
@@ -183,7 +177,7 @@ def _figures(title: str, key: str, rows: Sequence[Mapping[str, Any]], run: Run) 
     """Points or models with their figure by the metric of the choice, and its interval."""
     st.markdown(f"**{title}**")
     settings = {"Settings": [_said(row["varied"]) for row in rows]} if key == "tried" else {}
-    bounds = (_metric(run), "95 % from", "to")
+    bounds = (metric_label(run), "95 % from", "to")
     figures = zip(*(row["figures"][run.grid["metric"]] for row in rows), strict=True)
     st.dataframe(
         {"Model": [row.get("label") or _label(row["model"]) for row in rows]}
@@ -191,6 +185,6 @@ def _figures(title: str, key: str, rows: Sequence[Mapping[str, Any]], run: Run) 
         | dict(zip(bounds, figures, strict=True)),
         key=f"run_{key}",
         hide_index=True,
-        alt=f"{title}: {_metric(run)} with its 95 % interval",
+        alt=f"{title}: {metric_label(run)} with its 95 % interval",
         column_config={name: st.column_config.NumberColumn(format="%.3f") for name in bounds},
     )

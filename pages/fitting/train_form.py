@@ -37,19 +37,19 @@ def _settings(text: str) -> Settings:
         raise ValueError(text) from problem
 
 
+def _is_yes(text: str) -> bool:
+    return view.one_of(("n", "y"), str)(text) == "y"
+
+
 MODELS_CHOSEN: Choice[tuple[str, ...]] = Choice("training.models", (), _names, ",".join)
 PRESET = Choice("training.preset", "fast", view.one_of(list(PRESETS), str))
 SETTINGS: Choice[Settings] = Choice(
     "training.settings", {}, _settings, lambda settings: ",".join(as_texts(settings))
 )
 SHOWN = Choice("training.shown", "", view.one_of(EVERY, str))
-COMPARE = Choice("training.compare", True, lambda text: _is_yes(text), lambda yes: "ny"[yes])
+COMPARE = Choice("training.compare", True, _is_yes, lambda yes: "ny"[yes])
 PRESET_LABELS = {"fast": "Fast", "full": "Full"}
 COLUMNS = 4
-
-
-def _is_yes(text: str) -> bool:
-    return view.one_of(("n", "y"), str)(text) == "y"
 
 
 def show_form(version: Version) -> None:

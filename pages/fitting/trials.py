@@ -19,6 +19,13 @@ from pages.common.session import Version
 from pages.common.widgets import counted, plain
 
 _PROBLEM = "trials_problem"
+_AGAINST = {
+    "better": " than what is in use",
+    "worse": " than what is in use",
+    "the same": " as what is in use",
+    "no clear difference": "",
+}
+"""How a sentence goes on that begins with an outcome of `in_words`."""
 
 
 def show_trials(version: Version) -> None:
@@ -55,7 +62,7 @@ def _show(version: Version, trial: Trial) -> None:
     if jobs.public():
         return
     with st.container(horizontal=True):
-        better = verdict(comparison).startswith("**Better")
+        better = _outcome(comparison) == "better"
         _button("Keep", "check", version, keep, [name], primary=better or not comparison.old)
         _button("Discard", "delete", version, discard, [name])
 
@@ -63,14 +70,19 @@ def _show(version: Version, trial: Trial) -> None:
 def verdict(comparison: Comparison) -> str:
     """One sentence on whether the new settings are better, by R-precision."""
     playlists = counted(comparison.validation_playlists, "validation playlist")
+    outcome = _outcome(comparison)
+    if not outcome:
+        return f"There is none in use to compare it with. Measured on {playlists}:"
+    gain = said(comparison.difference["r_precision"], 3, sign=True)
+    return f"**{outcome.capitalize()}{_AGAINST[outcome]}.** R-precision {gain} on {playlists}."
+
+
+def _outcome(comparison: Comparison) -> str:
+    """`in_words` by R-precision; empty where there is nothing to compare with."""
     gain = comparison.difference.get("r_precision")
     if gain is None or gain.value is None or gain.low is None or gain.high is None:
-        return f"There is none in use to compare it with. Measured on {playlists}:"
-    told = f"R-precision {said(gain, 3, sign=True)} on {playlists}."
-    outcome = in_words(gain, fewer_is_better=False)
-    against = " than what is in use" if outcome in ("better", "worse") else " as what is in use"
-    against = "" if outcome.startswith("no") else against
-    return f"**{outcome[0].upper()}{outcome[1:]}{against}.** {told}"
+        return ""
+    return in_words(gain, fewer_is_better=False)
 
 
 def _settings_told(trial: Trial) -> str:

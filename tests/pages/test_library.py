@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,7 @@ from core.dataset.dataset import Dataset
 from core.dataset.public_sets import SETS
 from core.retrieval import MODELS
 from core.workspace import Workspace
+from pages.datasets.additions import _contents
 from tests.dataset.publisher import publishing
 from tests.pages.conftest import link, press, texts
 
@@ -189,6 +191,18 @@ def test_a_wrong_import_is_one_sentence_and_starts_nothing(open_page, started):
         (error,) = at.error
         assert expected in error.value.replace("\\", "")
     assert not started
+
+
+def test_uploads_have_names_of_their_own_that_are_no_options_and_not_hidden():
+    named = ("a.csv", "--replace", ".a.csv", "x/../a.csv", "-")
+    files = [SimpleNamespace(name=name, getvalue=lambda name=name: name) for name in named]
+    assert _contents(files) == {
+        "a.csv": "a.csv",
+        "replace": "--replace",
+        "3-a.csv": ".a.csv",
+        "4-a.csv": "x/../a.csv",
+        "upload": "-",
+    }
 
 
 def test_a_dataset_is_replaced_only_where_that_is_said(open_page, started):

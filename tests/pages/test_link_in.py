@@ -286,6 +286,8 @@ def test_a_track_of_another_id_is_found_by_its_names(opened, spotify):
     at = search(opened(), address("track", spotify.add_track("1-05", "artist 1-0")))
     press(at, plain("1-05 – artist 1-0"))
     assert playlist(at) == [key("1-05")]
+    search(at, address("track", spotify.add_track("1-06", "artist 1-0")))
+    assert plain("1-06 – artist 1-0") in labels(at)
     search(at, address("track", spotify.add_track(WITH_SIGNS, "_Nobody_")))
     assert f"“{plain(WITH_SIGNS)} – {plain('_Nobody_')}” is not in this dataset" in texts(at)
 

@@ -1,5 +1,6 @@
 """Runs of the pipeline on the Training page."""
 
+import shutil
 import socket
 
 import psutil
@@ -98,7 +99,8 @@ def test_runs_of_the_store_are_listed(open_page, recorded, monkeypatch, tmp_path
     assert "grid titles\\.x=1" in texts(at)
 
 
-def test_a_run_is_deleted_once_that_is_confirmed(open_page, recorded, workspace):
+def test_a_run_is_deleted_once_that_is_confirmed(open_page, recorded, workspace, monkeypatch):
+    monkeypatch.setattr("pages.fitting.runs.is_remote", lambda _: True)  # its list is kept
     at = open_page("training", **{"training.part": "runs", "training.run": recorded[0]})
     press(press(at, "Delete this run"), "Keep it")
     assert len(at.dataframe[0].value) == 4
@@ -110,15 +112,23 @@ def test_a_run_is_deleted_once_that_is_confirmed(open_page, recorded, workspace)
     assert not (workspace / ".runs" / recorded[0]).exists()
 
 
-def test_a_run_that_an_endpoint_answers_from_stays(open_page, recorded, workspace):
-    me = psutil.Process()
-    folder = workspace / ".runs" / recorded[0] / "servable"
-    target = target_of("local", "any", workspace)
-    target._write(_Record(_Process(me.pid, me.create_time(), 1, str(folder.resolve()))))
+def test_a_run_that_an_endpoint_answers_from_stays(
+    open_page, recorded, workspace, tmp_path, monkeypatch
+):
+    """Whether a command deployed it, or the flow, which remembers it in its store."""
+    me, store = psutil.Process(), tmp_path / "store"
+    monkeypatch.setenv("SEGUE_STORE", str(store))
+    shutil.move(workspace / ".runs", store / ".runs")
+    folder = store / ".runs" / recorded[0] / "servable"
+    server = _Process(me.pid, me.create_time(), 1, str(folder.resolve()))
     at = open_page("training", **{"training.part": "runs", "training.run": recorded[0]})
-    press(press(at, "Delete this run"), "Delete it")
-    assert "An endpoint answers from what the run" in texts(at)
-    assert len(at.dataframe[0].value) == 4
+    for home in (workspace, store):
+        target = target_of("local", "any", home)
+        target._write(_Record(server))
+        press(press(at, "Delete this run"), "Delete it")
+        assert "An endpoint answers from what the run" in texts(at)
+        assert len(at.dataframe[0].value) == 4
+        target._write(_Record())
 
 
 def test_on_a_public_host_no_run_is_deleted(open_page, recorded, monkeypatch):

@@ -97,8 +97,9 @@ def test_what_is_set_travels_in_the_link_and_comes_back(open_page, started):
 
 
 def test_back_to_the_preset(open_page):
-    at = open_page("training", **{"training.models": "als", "training.settings": "als.factors=9"})
-    assert widget(at, "training_als_factors").value == 9
+    at = open_page("training", **{"training.models": "als", "training.settings": "als.factors=64"})
+    assert "Back to the preset" not in [button.label for button in at.button]
+    widget(at, "training_als_factors").set_value(9).run()
     press(at, "Back to the preset")
     assert widget(at, "training_als_factors").value == 64
     assert "training.settings" not in link(at)
@@ -232,6 +233,7 @@ def test_results_are_shown_and_the_best_is_trained(open_page, planted_copy, here
     press(at, "Train with the best settings")
     (argv,) = started
     assert option(argv, "--set") == f"playlist_knn.neighbours={best[0]}"
+    assert argv.count("--set") == 1
     assert argv[-1] == "--trial"
     at = open_page("training", **{"training.part": "grid", "training.row": "2"})
     press(at, "Train with the selected settings")

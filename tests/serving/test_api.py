@@ -15,10 +15,11 @@ from core.dataset.dataset import Dataset
 from core.dataset.library import open_dataset
 from core.errors import SegueError
 from core.ordering import Dials
+from core.serving import api
 from core.serving.api import create_api
 from core.serving.limits import MOST_BYTES
 from core.serving.opened import opened
-from core.serving.schema import MOST_INSTANCES
+from core.serving.schema import MOST_INSTANCES, MOST_LETTERS, MOST_TRACKS
 from core.training.train import load_recommender, train
 from core.workspace import Workspace
 from tests.serving.conftest import listening
@@ -75,14 +76,27 @@ def test_a_blocked_artist_and_disliked_tracks_stay_out(ask):
     assert first not in uris(ask({"seeds": ["t:0-01"], "dislikes": [first]}).json())
 
 
+def test_liked_tracks_steer_and_years_bound(ask, recommender):
+    liked = ask({"seeds": ["t:0-01"], "likes": ["t:1-05"]}).json()
+    likes = recommender.dataset.ids_of(["t:1-05"])
+    assert uris(liked) == continued(recommender, ["t:0-01"], likes=likes)
+    assert uris(liked) != uris(ask({"seeds": ["t:0-01"]}).json())
+    years = {"first_year": 2000, "last_year": 2000}
+    bound = ask({"seeds": ["t:0-01"], "dials": years}).json()
+    dials = Dials(years=(2000, 2000))
+    assert uris(bound) == continued(recommender, ["t:0-01"], dials=dials)
+    assert uris(bound) != uris(ask({"seeds": ["t:0-01"]}).json())
+
+
 def test_a_batch_is_answered_query_by_query(ask):
-    queries = [{"seeds": SEEDS}, {"title": "style three", "k": 3}, {"seeds": ["A - B"]}]
+    absent = f"spotify:track:{'9' * 22}"
+    queries = [{"seeds": SEEDS}, {"title": "style three", "k": 3}, {"seeds": ["A - B", absent]}]
     batch = ask({"instances": queries}).json()["predictions"]
     assert batch == [ask(query).json() for query in queries]
     signed = ask({"instances": queries, "signature_name": "serving_default"}).json()
     assert signed["predictions"] == batch
-    assert batch[2]["not_found"] == ["A - B"]
-    assert any("1 of 1 seeds" in note for note in batch[2]["notes"])
+    assert batch[2]["not_found"] == ["A - B", absent]
+    assert any("2 of 2 seeds" in note for note in batch[2]["notes"])
 
 
 def test_reasons_say_what_each_seed_has_to_do_with_it(ask):
@@ -113,6 +127,9 @@ def test_reasons_say_what_each_seed_has_to_do_with_it(ask):
         ({"instances": []}, "body.instances: "),
         ({"instances": [{}] * (MOST_INSTANCES + 1)}, "body.instances: "),
         ({"instances": [{"k": 3}, {"k": -1}]}, "body.instances.1.k: "),
+        ({"seeds": ["t:0-01"] * (MOST_TRACKS + 1)}, "body.seeds: "),
+        ({"dislikes": ["t:0-01"] * (MOST_TRACKS + 1)}, "body.dislikes: "),
+        ({"title": "x" * (MOST_LETTERS + 1)}, "body.title: "),
         ([], "body: "),
     ],
 )
@@ -184,6 +201,7 @@ def test_what_is_too_large_elsewhere_or_no_number(address):
     assert f"{MOST_BYTES:,} bytes" in problem(post("/invocations", large), 413)
     assert "bytes" in problem(post("/invocations", iter([large.encode()])), 413)  # no length said
     assert "openapi.json says what there is" in problem(post("/elsewhere", b""), 404)
+    assert problem(requests.get(f"{address}/docs", timeout=30), 404)  # of pages from elsewhere
     wrong_method = requests.get(f"{address}/invocations", timeout=30)
     assert problem(wrong_method, 405) == "This path takes POST alone."
     assert problem(requests.get(f"{address}/ping/", timeout=30, allow_redirects=False), 404)
@@ -205,12 +223,16 @@ def test_search_and_models(address, recommender):
     assert found["uri"] == "t:2-07"
     assert found["artist"] == "artist 2-1"
     assert found["playlists"] == recommender.dataset.counts[recommender.dataset.ids_of(["t:2-07"])]
-    artists = get("/api/search", q="artist 2-1", kind="artists")["results"]
-    assert artists[0]["name"] == "artist 2-1"
+    (artist,) = get("/api/search", q="artist 2-1", kind="artists", k=1)["results"]
+    assert artist["name"] == "artist 2-1"
     assert get("/api/search", q="\x9e\udb00"[0], kind="artists")["results"] == []
+    beyond = requests.get(f"{address}/api/search?q=a&k=51", timeout=30)
+    assert problem(beyond, 422).startswith("k: ")
     models = get("/api/models")
     assert [model["name"] for model in models["models"]] == recommender.choices
-    assert [model["default"] for model in models["models"]].count(True) == 1
+    default, *others = (model["default"] for model in models["models"])
+    assert default
+    assert not any(others)
     assert models["simulated"] is False
 
 
@@ -222,11 +244,12 @@ def test_a_server_with_a_token_answers_only_who_shows_it(served):
             return requests.get(address + path, headers=headers, timeout=30)
 
         assert get("/api/models", "let-me-in").ok
-        for token in ("", "let me", "lét me in".encode()):
+        for token in ("", "let me", "let-me-in-too", "lét me in".encode()):
             shown = token.decode("latin-1") if isinstance(token, bytes) else token
-            refused = get("/api/models", shown)
-            assert problem(refused, 401)
-            assert refused.headers["www-authenticate"] == "Bearer"
+            for path in ("/api/models", "/api/search?q=2-07"):
+                refused = get(path, shown)
+                assert problem(refused, 401)
+                assert refused.headers["www-authenticate"] == "Bearer"
         unread = requests.post(f"{address}/invocations", data=b"{", timeout=30)
         assert problem(unread, 401)
         assert get("/ping", "").ok
@@ -257,6 +280,14 @@ def test_without_a_dataset_or_models_it_is_not_ready(served, tmp_path, monkeypat
         shutil.rmtree(tmp_path / "planted" / "models")
         assert "No model is trained" in said()
         assert "No model is trained" in said("/api/models")
+
+
+def test_a_fault_of_ours_is_one_sentence_that_shows_nothing_of_it(ask, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError("of the planted fault")
+
+    monkeypatch.setattr(api, "answer", fail)
+    assert problem(ask({"title": "style three"}), 500).endswith("its log says how.")
 
 
 def test_what_is_counted(served):

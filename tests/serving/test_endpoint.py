@@ -1,6 +1,7 @@
 """Deploy, check, roll back on this machine."""
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -18,7 +19,8 @@ from core.__main__ import app
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.serving import local as module
-from core.serving.endpoint import check, check_again, release, settle, target_of
+from core.serving.endpoint import check, check_again, release, servable, settle, target_of
+from core.serving.endpoint import served as folders_of_servers
 from core.serving.known import CHECKED
 from core.serving.local import LocalTarget
 from core.training.default import set_default
@@ -81,6 +83,8 @@ def test_a_release_answers_and_its_successor_takes_over(local, served, other):
     seen = []
     first = release(local, served.folder, seen=seen.append)
     assert (first.wrong, seen) == ([], [first])
+    with pytest.raises(SegueError, match="accepted is not rolled back"):
+        local.roll_back(first.release)
     address = local.address
     second = release(local, other.folder)
     assert second.wrong == []
@@ -124,6 +128,9 @@ def test_what_does_not_come_up_changes_nothing(stub, served, tmp_path, monkeypat
     first = accepted(stub)
     shutil.copytree(served.folder, tmp_path / "untrained")
     shutil.rmtree(tmp_path / "untrained" / "planted" / "models")
+    monkeypatch.setattr(stub, "deploy", pytest.fail)
+    with pytest.raises(SegueError, match=r"^No model is trained"):
+        release(stub, tmp_path / "untrained")  # which is seen before it is tried
     monkeypatch.undo()
     with pytest.raises(SegueError, match=r"did not come up: .*No model is trained"):
         stub.deploy(tmp_path / "untrained")
@@ -137,11 +144,24 @@ def test_what_does_not_answer_says_so_and_not_its_last_word(local, monkeypatch):
     with pytest.raises(SegueError, match=r"did not come up: it did not answer within 0\.5 s \("):
         local.deploy(Path("anything"))
     assert local.address is None
+    left = [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
+    assert not [one for one in left if mute in one.cmdline()]
+
+
+def test_a_server_that_does_not_end_when_it_is_asked_to_is_killed(local, monkeypatch):
+    deaf = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{STUB}"
+    command = [sys.executable, "-S", "-c", deaf]
+    monkeypatch.setattr(module, "_command", lambda port: [*command, str(port)])
+    monkeypatch.setattr(module, "STOPPING_S", 0.1)
+    address = accepted(local)
+    local.stop()
+    assert not answers(address)
 
 
 def test_a_release_that_was_cut_off_is_rolled_back_by_the_next(stub):
     first = accepted(stub)
-    stub.deploy(Path("anything"))
+    stub.deploy(Path("other"))
+    assert [Path(folder).name for folder in stub.folders] == ["other", "anything"]
     cut_off = stub.address
     last = stub.deploy(Path("anything"))
     assert not answers(cut_off)
@@ -153,9 +173,12 @@ def test_stopping_leaves_no_server_of_an_open_release(stub, tmp_path):
     first = accepted(stub)
     stub.deploy(Path("anything"))
     record = json.loads((tmp_path / "endpoint.json").read_text())
-    psutil.Process(record["now"]["pid"]).kill()
+    process = psutil.Process(record["now"]["pid"])
+    assert os.getsid(process.pid) == process.pid  # a terminal that closes does not end it
+    process.kill()
     while stub.address:
         time.sleep(0.01)
+    assert len(stub.folders) == 1
     stub.stop()
     assert not answers(first)
     with pytest.raises(SegueError, match="No endpoint runs"):
@@ -176,6 +199,7 @@ def test_each_server_has_a_log_while_it_is_known(stub, tmp_path):
     assert {name: lines - 1 for name, lines in logs().items() if name in before} == before
     assert len(logs()) == 2
     stub.accept(second)
+    assert not answers(first)
     last = stub.deploy(Path("anything"))
     assert not before.keys() & logs().keys()
     assert len(logs()) == 2
@@ -210,7 +234,7 @@ def test_a_server_is_asked_directly_and_with_its_token(local, served, monkeypatc
     monkeypatch.setenv("SEGUE_API_TOKEN", "let-me-in\n")
     assert release(local, served.folder).wrong == []
     monkeypatch.delenv("SEGUE_API_TOKEN")
-    assert "401" in check(local, served.folder).wrong[0]
+    assert "answers 401: Show the bearer token" in check(local, served.folder).wrong[0]
 
 
 @pytest.mark.parametrize(
@@ -223,6 +247,14 @@ def test_a_target_by_its_kind(kind, kept, tmp_path):
 def test_no_such_target(tmp_path):
     with pytest.raises(SegueError, match="no target 'moon'"):
         target_of("moon", "one", tmp_path)
+    with pytest.raises(SegueError, match=r"'\.\./one' cannot name"):
+        target_of("local", "../one", tmp_path)
+
+
+def test_a_record_that_is_being_written_is_none_yet(tmp_path):
+    (tmp_path / ".endpoints").mkdir()
+    (tmp_path / ".endpoints" / ".partial-x.json").touch()
+    assert folders_of_servers(tmp_path) == set()
 
 
 def test_nothing_deployed_answers_nothing(local, served):
@@ -279,11 +311,14 @@ def test_a_batch_of_another_shape_is_wrong(said, served):
     assert len(batch) == CHECKED // 2
 
 
-def test_a_folder_of_two_datasets_is_not_servable(local, served, tmp_path):
-    for name in ("one", "two"):
+def test_a_folder_of_two_datasets_or_none_is_not_servable(served, tmp_path):
+    for name in ("one", ".partial-x"):
         shutil.copytree(served.folder / "planted", tmp_path / "both" / name)
-    with pytest.raises(SegueError, match="holds 2 datasets"):
-        check(local, tmp_path / "both")
+    assert servable(tmp_path / "both").dataset.n_tracks
+    shutil.copytree(served.folder / "planted", tmp_path / "both" / "two")
+    for folder, count in ((tmp_path / "both", 2), (tmp_path, 0)):
+        with pytest.raises(SegueError, match=f"holds {count} datasets"):
+            servable(folder)
 
 
 @pytest.mark.parametrize(

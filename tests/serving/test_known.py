@@ -67,6 +67,10 @@ def scaled(said, factor):
         (lambda said: scaled(said, 1.001), "is continued with other scores."),
         (lambda said: scaled(said, 1 + 1e-6), ""),
         (lambda said: [track.update(why=None) for track in said["tracks"]], "gets other reasons."),
+        (
+            lambda said: [track["why"].update(kind="else") for track in said["tracks"]],
+            "gets other reasons.",
+        ),
         (lambda said: said["notes"].append("Not so."), "gets other notes."),
         (lambda said: said["not_found"].append("t:1"), "gets other notes."),
         (lambda said: said.pop("tracks"), "is answered by something else than a continuation."),

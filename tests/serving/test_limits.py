@@ -129,6 +129,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(address, monkeypatch):
         said = b"".join(iter(lambda: half.recv(4096), b""))  # until the server closes it
     head, _, body = said.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 408 ")
+    assert b"connection: close" in head.lower()  # what is left of the body is no request
     assert "did not arrive within 0.1 s" in json.loads(body)["detail"]
 
 

@@ -211,6 +211,8 @@ def test_another_process_may_roll_back(target, served, other):
     assert configuration() == deployed != first
     SageMakerTarget("segue", ACCOUNT).roll_back(deployed)
     assert configuration() == first
+    with pytest.raises(SegueError, match="another release took"):
+        target.accept(deployed)
     for release_id, said in ((deployed, "another release took"), (first, "what was accepted")):
         with pytest.raises(SegueError, match=said):  # no step further back
             target.roll_back(release_id)
@@ -264,10 +266,11 @@ def test_an_interrupted_wait_ends_with_what_answered_before(target, served, monk
 
 
 def test_an_interrupted_creation_leaves_no_endpoint(target, served, monkeypatch):
-    wait_once(monkeypatch, KeyboardInterrupt(), "Creating")
+    waits = wait_once(monkeypatch, KeyboardInterrupt(), "Creating")
     with pytest.raises(KeyboardInterrupt):
         target.deploy(served.folder)
     assert configuration() is None
+    assert waits[-1].name == "EndpointDeleted"
 
 
 def test_an_update_that_ends_in_failure_is_replaced_by_what_answered_before(
@@ -354,7 +357,8 @@ def test_an_endpoint_of_others_is_not_rolled_back(target, served):
 
 
 def test_an_endpoint_is_stopped(target, served):
-    accept(target, served.folder)
+    for name in ("segue-of-others", "segue"):
+        accept(SageMakerTarget(name, ACCOUNT), served.folder)
     target.stop()
     assert target.address is None
     with pytest.raises(SegueError, match="segue: "):
@@ -412,6 +416,9 @@ def test_an_archive_is_readable_by_any_user_and_holds_nothing_hidden(served, tmp
         entries = archive.getmembers()
         archive.extractall(tmp_path / "there", filter="data")
     assert {entry.mode for entry in entries} == {0o644}
+    assert {(entry.uid, entry.gid, entry.uname, entry.gname) for entry in entries} == {
+        (0, 0, "", "")
+    }
     names = {entry.name for entry in entries}
     assert "planted/manifest.json" in names
     assert ".jobs/1" not in names

@@ -1,5 +1,6 @@
 """The server alone as it starts, and the models it has opened by then."""
 
+import re
 import socket
 
 import pytest
@@ -11,6 +12,7 @@ from core.serving import opened as module
 from core.serving.limits import MOST_REQUESTS
 from core.serving.opened import Opened, opened
 from core.serving.serve import serve
+from core.workspace import Workspace
 
 
 def test_everything_is_open_before_it_is_ready_and_connections_are_counted(served, monkeypatch):
@@ -35,6 +37,28 @@ def test_each_part_is_opened_once_whoever_asks_at_once(served, monkeypatch, part
     monkeypatch.setattr(module, part, alone)
     here.warm()
     assert (here.matcher, here.search) == (here.matcher, here.search)
+
+
+def test_an_address_of_version_6_is_said_in_brackets(served, monkeypatch):
+    said = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
+    listening = socket.create_server(("127.0.0.1", 0))
+    monkeypatch.setattr("core.serving.serve._listening", lambda *_: listening)
+    serve(served, None, "::1", 0, said.append)
+    assert re.fullmatch(r"http://\[::1\]:\d+", said[0])
+
+
+def test_few_datasets_stay_open_and_those_that_were_used_last(served, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "KEPT", 2)
+    monkeypatch.setattr(module, "_shelf", type(module._shelf)())
+    workspace = Workspace(tmp_path)
+    for name in "abc":
+        (tmp_path / name).symlink_to(served.path("planted"))
+    first, second = opened(workspace, "a"), opened(workspace, "b")
+    assert opened(workspace, "a") is first
+    opened(workspace, "c")
+    assert opened(workspace, "a") is first
+    assert opened(workspace, "b") is not second
 
 
 @pytest.mark.parametrize("host", ["ü" * 70, "::zz", "x\0y"])

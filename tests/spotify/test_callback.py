@@ -32,7 +32,9 @@ def address() -> Iterator[str]:
     app = Starlette(routes=[*callback_routes(), *documents], middleware=[Middleware(BrowserCookie)])
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=False)
+        )
         thread = threading.Thread(target=server.run, args=([bound],), daemon=True)
         thread.start()
         while not server.started:
@@ -86,6 +88,9 @@ def test_an_answer_arrives_and_is_not_kept_in_the_address(address, settings):
     for step in (page, *page.history):
         assert step.headers["Cache-Control"] == "no-store"
         assert step.headers["Referrer-Policy"] == "no-referrer"
+        assert {"default-src 'none'", "frame-ancestors 'none'"} <= {
+            *step.headers["Content-Security-Policy"].split("; ")
+        }
         assert not [part for part in said.values() if part in step.text + str(step.headers)]
     assert "Signed in with Spotify" in page.text
     assert "script" not in page.text

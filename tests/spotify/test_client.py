@@ -110,6 +110,7 @@ def test_a_list_without_items_is_a_broken_answer(fake, client, fault):
         ({"items": [{}], "next": "https://api/x?offset=zero"}, 50),
         ({"items": [{}], "next": None, "total": 1000}, None),
         ({"items": [], "next": "https://api/x?offset=50", "total": 1000}, None),
+        ({"items": [{}], "total": "many"}, None),
         ({"items": [{}]}, None),
     ],
 )
@@ -151,11 +152,11 @@ def test_a_batch_that_is_not_the_one_asked_for_is_a_broken_answer(extended, body
 
 def test_tracks_are_added_where_they_belong(fake, listener):
     songs = [f"spotify:track:{fake.add_track(f'Song {line}')}" for line in range(4)]
-    made = listener.create_playlist("Mine", False, "By me")
+    made = listener.create_playlist("Mine", True, "By me")
     listener.add_items(made["id"], songs[2:], 0)
     listener.add_items(made["id"], songs[:2], 0)
     held = fake.playlists[made["id"]]
-    assert (held.name, held.public, held.description) == ("Mine", False, "By me")
+    assert (held.name, held.public, held.description) == ("Mine", True, "By me")
     assert held.items == songs
     assert [playlist["id"] for playlist in listener.my_playlists().items] == [made["id"]]
     assert listener.me()["id"] == "listener"

@@ -205,6 +205,8 @@ def test_a_listener_s_token_that_cannot_be_renewed_has_expired(fake, settings):
 
 
 def test_wrong_credentials_are_told_from_missing_ones(fake, settings):
+    assert Client(settings, patience=QUICK).search("a", "track").total == 0  # with a token kept
+    fake.clear()
     wrong = replace(settings, client_secret="wrong-secret")
     with pytest.raises(WrongCredentialsError, match="does not accept SPOTIFY_CLIENT_ID"):
         Client(wrong, patience=QUICK).track(NOWHERE)

@@ -53,6 +53,7 @@ def test_what_is_asked_for_becomes_a_plan(right):
         ({"grid": "ranker.pool=100"}, "one model that proposes tracks, not of 'ranker'"),
         ({"also": "lstm"}, "no model lstm"),
         ({"also": "ranker"}, "A ranker needs two models"),
+        ({"also": "ranker,rating"}, "A ranker needs two models"),  # which proposes none
         ({"preset": "slow"}, "no preset 'slow'"),
         ({"metric": "novelty"}, "no metric 'novelty'"),
         ({"holdout": -5}, "--holdout is a number of playlists"),
@@ -84,8 +85,13 @@ def test_other_machines_see_nothing_of_this_one(right, queries, monkeypatch):
         asked(right, elsewhere=True)
     with pytest.raises(SegueError, match=r"do not see .*challenge\.json"):
         asked_queries(queries, elsewhere=True)
+    files = replace(queries, challenge="s3://bucket/c.json", out="s3://bucket/out.csv")
+    with pytest.raises(SegueError, match="Other machines do not see /"):
+        asked_queries(files, elsewhere=True)
     bucket = SimpleNamespace(exists=lambda name: name == "planted")
     monkeypatch.setattr(module, "shared", lambda address: bucket)
+    monkeypatch.setattr(module, "require_writable", lambda address: None)
+    asked_queries(replace(files, store="s3://bucket/prefix"), elsewhere=True)
     there = replace(right, store="s3://bucket/prefix")
     assert asked(there, elsewhere=True).points
     assert asked(replace(there, raw="s3://bucket/slices.zip"), elsewhere=True).points
@@ -103,6 +109,7 @@ def test_other_machines_see_nothing_of_this_one(right, queries, monkeypatch):
         ({"challenge": "absent.json"}, "absent.json is not there"),
         ({"out": ""}, "--out names a file"),
         ({"dataset": "absent"}, "no dataset 'absent'"),
+        ({"dataset": "../planted"}, "cannot name a dataset"),
         ({"model": "lstm"}, "'lstm' cannot answer on 'planted'"),
     ],
 )
@@ -120,7 +127,9 @@ def test_every_parameter_has_a_meaning():
     assert all(f"{source} |" in found["source"] for source in SOURCES)
 
 
-def test_a_local_endpoint_needs_a_local_store():
+def test_a_local_endpoint_needs_a_local_store(right):
+    with pytest.raises(SegueError, match="serves a local folder"):
+        asked(replace(right, target="local", store="s3://bucket"))
     require_reachable("sagemaker", "s3://bucket")
     require_reachable("local", "x")
     with pytest.raises(SegueError, match="serves a local folder"):

@@ -3,6 +3,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from core.errors import SegueError
 from core.training import bucket as bucket_module
@@ -41,6 +42,7 @@ def test_what_is_written_is_read_by_others(store, address):
     written(store, "a/b", one="1", deep__two="ü")
     assert there(address, "a/b") == {"one": "1", "deep/two": "ü"}
     assert store.exists("a/b")
+    store.write_json("a/.c.json", {})
     assert store.names("a") == ["b"]
 
 
@@ -63,11 +65,14 @@ def test_what_fails_leaves_what_was_there(store, address):
 
 
 def test_what_is_added_to_what_was_read_is_given_back(store, address):
-    written(store, "a", one="1")
-    (store.reading("a") / "deep").mkdir()
-    (store.reading("a") / "deep" / "two").write_text("2")
-    store.give_back("a/deep")
-    assert there(address, "a") == {"one": "1", "deep/two": "2"}
+    for place in ("a", "ab"):
+        written(store, place, one="1")
+        folder = store.reading(place)
+    (folder / "deep").mkdir()
+    (folder / "deep" / "two").write_text("2")
+    store.give_back("ab/deep")
+    assert there(address, "ab") == {"one": "1", "deep/two": "2"}
+    assert there(address, "a") == {"one": "1"}
 
 
 def test_what_is_deleted_is_gone(store):
@@ -77,6 +82,17 @@ def test_what_is_deleted_is_gone(store):
     assert not store.exists("a/b")
     with pytest.raises(SegueError, match="a/b"):
         store.reading("a/b")
+
+
+def test_a_folder_whose_replacement_was_broken_off_is_read_and_deleted_as_it_was(tmp_path):
+    store = depot(str(tmp_path))
+    for place in ("read/a", "deleted/a"):
+        written(store, place, one="1")
+        (tmp_path / place).rename((tmp_path / place).with_name(".replaced-a"))
+    assert there(str(tmp_path), "read/a") == {"one": "1"}
+    store.delete("deleted/a")
+    with pytest.raises(SegueError, match="There is nothing at"):
+        store.reading("deleted/a")
 
 
 def test_json_is_replaced(store, address):
@@ -196,8 +212,30 @@ def test_what_is_replaced_or_was_broken_off_long_ago_takes_no_room(place_in_s3, 
     written(store, "a", one="2")
     assert len(store._names("a")) == 3
     monkeypatch.setattr(bucket_module, "_ABANDONED", timedelta(0))
+    monkeypatch.setattr(bucket_module, "_A_DELETION", 1)
     written(store, "a", one="3")
     assert len(store._names("a")) == 2
+
+
+def test_what_s3_forbids_is_said_and_nothing_counts_as_there_any_more(place_in_s3, monkeypatch):
+    store = depot(place_in_s3)
+    written(store, "a", one="1")
+    asked = []
+
+    def delete(**told):
+        asked.extend(one["Key"].rpartition("/")[2] for one in told["Delete"]["Objects"])
+        return {"Errors": [{"Key": "a/x", "Message": "Access Denied"}]}
+
+    def look(**_):
+        raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
+
+    monkeypatch.setattr(store._client, "delete_objects", delete)
+    with pytest.raises(SegueError, match=r"^s3://.*a/x: Access Denied$"):
+        store.delete("a")
+    assert asked == [".whole.json"]
+    monkeypatch.setattr(store._client, "head_object", look)
+    with pytest.raises(SegueError, match="Forbidden"):
+        store.exists("a")
 
 
 def test_only_what_has_changed_is_given_back(place_in_s3):
@@ -239,6 +277,7 @@ def test_where_a_file_cannot_be_written_is_known_before(address, bucket, tmp_pat
     (tmp_path / "file").write_text("")
     for out, said in (
         (f"{tmp_path}/file/out.csv", "cannot be written"),
+        ("/proc/out.csv", "cannot be written"),
         (str(tmp_path), "is a folder"),
         ("s3://segue-is-not-there/out.csv", "does not exist"),
     ):

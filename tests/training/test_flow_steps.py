@@ -69,6 +69,19 @@ def test_a_steps_sentence_is_shown_without_the_code_it_came_from(error, shown):
     assert (len(said.strip().splitlines()) > 1) == shown
 
 
+def test_why_a_step_fails_is_worth_more_than_that_it_cannot_be_recorded(run, monkeypatch):
+    def body(self):
+        monkeypatch.setattr(flow.runs, "note", gone)
+        raise SegueError("The disk is full.")
+
+    with pytest.raises(SegueError, match="The disk is full"):
+        recorded(body)(run)
+
+
+def gone(*_, **__):
+    raise SegueError("There is nothing at the store.")
+
+
 def test_a_join_knows_its_run_by_what_it_joins(run):
     joining = SimpleNamespace(store=run.store)
     recorded(lambda self, inputs: None)(joining, [run, run])
@@ -111,6 +124,15 @@ class Step(SimpleNamespace):
         self.then = step
 
 
+class Unrecorded(Step):
+    """The same, whose store is gone by the end of the check."""
+
+    _note = gone
+
+    def _checked(self, report):
+        pass
+
+
 def test_a_failed_check_fails_the_step_that_deploys_so_that_it_deploys_again(monkeypatch):
     wrong = CheckReport("b", 12, ["No answer."])
 
@@ -127,14 +149,18 @@ def test_a_failed_check_fails_the_step_that_deploys_so_that_it_deploys_again(mon
         inspect.unwrap(SegueFlow.deploy)(step)
     assert step.noted == {"check": wrong, "endpoint": "http://here"}
     assert not hasattr(step, "then")
+    with pytest.raises(SegueError, match="Rolled back"):
+        SegueFlow.deploy.__wrapped__(Unrecorded())
     monkeypatch.setattr("core.serving.endpoint.release", right)
     inspect.unwrap(SegueFlow.deploy)(step)
     assert (step.release, step.then) == ("b", "check")
 
 
-def test_what_answers_by_now_is_checked_and_never_rolled_back(monkeypatch, planted):
+def test_what_answers_by_now_is_checked_and_never_rolled_back(monkeypatch):
+    wrong = []
+
     def asked(target, folder, progress):
-        return CheckReport("another", 12, [])
+        return CheckReport("another", 12, wrong)
 
     monkeypatch.setattr("core.serving.endpoint.check", asked)
     step = Step(noted={}, end="end", release="ours")
@@ -145,3 +171,9 @@ def test_what_answers_by_now_is_checked_and_never_rolled_back(monkeypatch, plant
     inspect.unwrap(SegueFlow.check)(step)
     assert step.noted["check"] == {"release": "another", "asked": 12, "wrong": []}
     assert step.then == "end"
+    del step.then
+    wrong.append("No answer.")
+    with pytest.raises(SegueError, match="answered 1 of 12 known queries wrongly"):
+        SegueFlow.check.__wrapped__(step)
+    assert step.noted["check"]["wrong"] == ["No answer."]
+    assert not hasattr(step, "then")

@@ -15,6 +15,7 @@ from core.retrieval import MODELS
 from core.training import grid as module
 from core.training import points
 from core.training.grid import grid, keep_best, stored_grid
+from core.training.points import record_stamp, usual_sizes
 from core.training.settings import combinations, parse_values
 from core.training.train import cards, load_models
 
@@ -143,13 +144,19 @@ def test_a_crashed_process_is_one_sentence(dataset, tmp_path, monkeypatch):
 
 
 def test_what_is_measured_is_not_fitted_again(dataset, asked):
+    assert record_stamp(dataset, "playlist_knn") == 0
     first = grid(dataset, "playlist_knn", POINTS, **SIZES)
     assert len(asked) == 2
+    stamp = record_stamp(dataset, "playlist_knn")
+    (dataset.folder / "grids" / "playlist_knn" / ".partial-x.json").touch()  # another's, unfinished
+    assert stored_grid(dataset, "playlist_knn").rows == first.rows
     assert grid(dataset, "playlist_knn", POINTS, **SIZES) == first
     assert len(asked) == 2
+    assert record_stamp(dataset, "playlist_knn") == stamp
     more = grid(dataset, "playlist_knn", [*POINTS, *POINTS, {"vote_power": 1.0}], **SIZES)
     assert len(asked) == 3
     assert len(more.rows) == 3
+    assert record_stamp(dataset, "playlist_knn") > stamp > 0
 
 
 def test_another_split_or_other_playlists_are_measured_anew(dataset, asked):
@@ -167,6 +174,12 @@ def test_another_split_or_other_playlists_are_measured_anew(dataset, asked):
     assert len(result.rows) == 1
     assert stored_grid(other, "playlist_knn") is None
     assert stored_grid(joined, "playlist_knn").rows == result.rows
+    (record,) = (dataset.folder / "grids" / "playlist_knn").glob("*.json")
+    record.write_text(record.read_text().replace('"hit@10"', '"hit@9"'))  # of other metrics
+    assert grid(joined, "playlist_knn", POINTS[:1], holdout=29, validation=20).rows
+    assert len(asked) == 5
+    last = grid(joined, "playlist_knn", POINTS[1:], **SIZES)
+    assert stored_grid(joined, "playlist_knn").rows == last.rows  # of the split of the last
 
 
 def test_what_was_measured_before_an_interruption_is_kept(dataset, asked, monkeypatch):
@@ -204,10 +217,22 @@ def test_the_best_is_trained_on_the_whole_dataset(dataset, asked):
 def test_an_unknown_metric_or_setting_is_one_sentence(dataset):
     with pytest.raises(SegueError, match="There is no metric 'auc' to choose by; use r_precision"):
         grid(dataset, "playlist_knn", POINTS, "auc", **SIZES)
+    with pytest.raises(SegueError, match="There is no metric 'auc'"):
+        stored_grid(dataset, "playlist_knn", "auc")
     with pytest.raises(SegueError, match="playlist_knn has no setting 'window'"):
         grid(dataset, "playlist_knn", [{"window": 1}], **SIZES)
     with pytest.raises(SegueError, match="hold out fewer"):
         grid(dataset, "playlist_knn", POINTS, holdout=400, validation=250)
+    with pytest.raises(SegueError, match="at least one validation playlist"):
+        grid(dataset, "playlist_knn", POINTS, holdout=30, validation=0)
+
+
+def test_where_as_many_as_is_usual_are_too_many_a_part_of_the_dataset_is_held_out(
+    dataset, monkeypatch
+):
+    assert usual_sizes(dataset) == (24, 15)
+    monkeypatch.setattr(points, "USUAL_SIZES", (30, 20))
+    assert usual_sizes(dataset) == (30, 20)
 
 
 def test_a_damaged_record_says_what_to_do(dataset):

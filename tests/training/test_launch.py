@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -59,8 +60,9 @@ def ran(monkeypatch):
 
 def test_a_run_is_started_with_its_arguments_and_ends_with_its_code(workspace, ran):
     with pytest.raises(SystemExit) as ended:
-        launch(workspace, "pipeline", RUN)
+        launch(Workspace(workspace.folder / "new"), "pipeline", RUN)
     assert ended.value.code == 7
+    assert (workspace.folder / "new").is_dir()
     ((_, file, *arguments),) = ran
     assert file.endswith("core/training/flow.py")
     assert tuple(arguments[:5]) == RUN
@@ -122,6 +124,16 @@ def test_help_says_what_a_flow_does_before_metaflow_does(
     assert all(f"--{one.name} " in said for one in fields(kind))
     assert "run --dataset NAME" in said
     assert ran[0][-1] == "--help"
+
+
+def test_help_is_out_before_metaflow_takes_the_process_over(workspace, monkeypatch):
+    out, seen = io.BytesIO(), []
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out))
+    monkeypatch.setattr(os, "execv", lambda *_: seen.append(out.getvalue()))
+    monkeypatch.setattr(module, "watched", lambda command: 0)
+    with pytest.raises(SystemExit):
+        launch(workspace, "pipeline", [])
+    assert b"Usage:" in seen[0]
 
 
 @pytest.mark.parametrize(
@@ -211,6 +223,14 @@ def test_metaflow_finds_the_package_and_keeps_its_records_in_the_workspace(tmp_p
     assert made["METAFLOW_USER"] == "segue"
 
 
+def test_who_has_no_name_runs_flows_too(tmp_path, monkeypatch):
+    def nobody():
+        raise KeyError("getpwuid(): uid not found: 10001")
+
+    monkeypatch.setattr(module.getpass, "getuser", nobody)
+    assert environment(Workspace(tmp_path), {})["METAFLOW_USER"] == "segue"
+
+
 # --- the end ---
 
 
@@ -220,7 +240,38 @@ def test_a_run_ends_with_metaflows_code(monkeypatch, said, code):
     assert watched(["sh", "-c", said]) == code
 
 
+def test_under_nohup_a_terminal_that_closes_ends_nothing(monkeypatch):
+    handled, handlers = [], {signal.SIGHUP: signal.SIG_IGN}
+    monkeypatch.setattr(signal, "getsignal", lambda number: handlers.get(number, signal.SIG_DFL))
+    monkeypatch.setattr(signal, "signal", lambda number, handler: handled.append(number))
+    assert watched(["true"]) == 0
+    assert handled == [signal.SIGTERM]
+
+
 STUBBORN = "trap '' INT TERM; sleep 60 & echo $! > {0}/child; echo $$ > {0}/self; wait"
+
+
+def test_an_interrupt_ends_all_that_was_begun(monkeypatch):
+    def wait():
+        raise KeyboardInterrupt
+
+    ended = []
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(module.subprocess, "Popen", lambda command: SimpleNamespace(wait=wait))
+    monkeypatch.setattr(module, "_end_children", lambda: ended.append(True))
+    with pytest.raises(SystemExit) as code:
+        watched(["flow"])
+    assert (code.value.code, ended) == (128 + signal.SIGINT, [True])
+
+
+def test_what_is_begun_while_all_is_ended_is_killed_too(monkeypatch):
+    late = mock.Mock()
+    found = iter([[], [late]])
+    this = SimpleNamespace(children=lambda recursive: next(found))
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(module.psutil, "Process", lambda: this)
+    module._end_children()
+    late.kill.assert_called_once_with()
 
 
 def test_a_signal_to_the_command_leaves_no_process_behind(tmp_path):

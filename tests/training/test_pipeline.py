@@ -1,13 +1,22 @@
 import errno
+import json
 import shutil
+import subprocess
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from core.dataset.audio_features import join_features
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
+from core.evaluation.metrics import Figure
+from core.ranking.ranker import Ranker
+from core.retrieval import MODELS
 from core.training import servable
+from core.training.default import set_default
 from core.training.depot import depot
 from core.training.pipeline import (
     chosen,
@@ -20,6 +29,7 @@ from core.training.pipeline import (
     in_order,
     require_unchanged,
 )
+from core.training.pipeline import test_figures as figures_of_the_test
 from core.training.points import chosen_sizes, measured_point, planned
 from core.training.runs import begin, delete_run, enter, note, standing, stored_runs
 from core.training.servable import build_servable
@@ -36,7 +46,7 @@ def store(tmp_path):
 
 def test_raw_files_become_a_dataset_of_the_depot(store, tmp_path):
     (tmp_path / "list.txt").write_text(LINES)
-    manifest = cleaned(store, "mine", str(tmp_path / "list.txt"), "list")
+    manifest = cleaned(store, "mine", f" {tmp_path / 'list.txt'} , ", "list")
     assert manifest["counts"]["tracks"] == 3
     assert Dataset(store.reading("mine")).manifest == manifest
     assert cleaned(store, "mine") == manifest
@@ -85,8 +95,13 @@ def test_a_model_that_fails_costs_no_other(planted, tmp_path):
     assert [one["settings"]["neighbours"] for one in lost] == [-9, -8]
     assert [one["varied"] for one in lost] == [{"neighbours": -9}, {"neighbours": -8}]
     assert all("Error" in one["reason"] for one in lost)
-    with pytest.raises(SegueError, match=r"No settings of playlist_knn .* twice\.$"):
-        grid_results(dataset, tasks[1:], ["It failed twice."] * 2, "hit@10")
+    none = [*planned("titles", [{}], sizes), *tasks[1:]]
+    with pytest.raises(SegueError) as failed:
+        grid_results(dataset, none, ["It broke.", *["It failed twice."] * 2], "hit@10")
+    assert str(failed.value) == (
+        "No settings of titles could be measured: It broke. "
+        "No settings of playlist_knn could be measured: It failed twice."
+    )
 
 
 def test_the_best_of_all_is_chosen_and_the_others_stand_beside_it(planted, tmp_path):
@@ -138,9 +153,27 @@ def test_a_step_refuses_other_data_than_its_run_began_with(planted, tmp_path):
     train(dataset, ["popularity"], "fast", map_method=None, seed=1)
     with pytest.raises(SegueError, match="the models and the questions have changed: start"):
         require_unchanged("planted", begun, content_to_answer(dataset, asked))
+    begun = content_to_answer(dataset, asked)
+    set_default(dataset, "popularity")
+    with pytest.raises(SegueError, match="began, the models have changed"):
+        require_unchanged("planted", begun, content_to_answer(dataset, asked))
     other = content(dataset.manifest | {"fingerprint": "f" * 64})
     with pytest.raises(SegueError, match="the playlists have changed"):
         require_unchanged("planted", content(dataset.manifest), other)
+
+
+def test_on_the_test_playlists_the_best_by_the_metric_of_the_choice_comes_first():
+    def row(name, **figures):
+        figures = {metric: Figure(value) for metric, value in figures.items()}
+        return SimpleNamespace(
+            name=name, label=name.upper(), overall=figures, by_category={"first 5": figures}
+        )
+
+    rows = [row("als", ndcg=0.2, clicks=3.0), row("titles", ndcg=0.1, clicks=2.0)]
+    board = SimpleNamespace(playlists={"first 5": 9}, rows=rows)
+    for metric, best, value in (("ndcg", "als", 0.2), ("clicks", "titles", 2.0)):
+        first, _ = figures_of_the_test(board, metric)["rows"]
+        assert (first["name"], first["by_category"]) == (best, {"first 5": value})
 
 
 def test_the_ranker_comes_last():
@@ -168,6 +201,22 @@ def test_a_servable_folder_holds_one_dataset_and_the_chosen_models(planted, tmp_
     assert recommender.models["playlist_knn"].params.neighbours == 7
     with pytest.raises(SegueError, match="at least one model"):
         build_servable(Dataset(source), folder / "planted", {})
+
+
+def test_the_ranker_of_a_servable_folder_learns_from_its_models(planted, tmp_path, monkeypatch):
+    made = []
+
+    def make(name, params, dataset, folder, seed, progress):
+        made.append((params, dataset.folder, folder))
+        return None, name
+
+    monkeypatch.setattr(servable, "make", make)
+    folder = tmp_path / "planted"
+    build_servable(planted, folder, {"titles": {}, "ranker": {"playlists": 40}})
+    assert made == [
+        (MODELS["titles"].Params(), folder, folder / "models" / "titles"),
+        (Ranker.Params(playlists=40), folder, folder / "models" / "ranker"),
+    ]
 
 
 def test_a_servable_folder_takes_no_room_twice(planted, tmp_path, monkeypatch):
@@ -230,14 +279,23 @@ def test_a_step_is_told_when_it_begins_and_its_tasks_once(store, monkeypatch):
     begun = enter(store, run, "fit", "2")
     assert (begun.state, begun.step, begun.problem) == ("running", "fit", "")
     assert begun.tries == ["1", "2"]
-    monkeypatch.setattr(store, "write_json", None)
-    assert enter(store, run, "fit", "2") == begun  # another task of the step writes nothing
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_json", None)
+        assert enter(store, run, "fit", "2") == begun  # another task of the step writes nothing
+    assert enter(store, run, "fit", "3").tries == ["1", "2", "3"]
 
 
 def test_a_run_whose_process_is_gone_is_broken_off(store):
     run = begin(store, {"dataset": "a"}, "1")
     (there,) = stored_runs(store)
     assert standing(there) == "running"
+    ended = subprocess.Popen(["true"])
+    process = psutil.Process(ended.pid)
+    while process.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    zombie = there.process | {"pid": process.pid, "created": process.create_time()}
+    assert standing(note(store, run, "fit", "1", process=zombie)) == "broken off"
+    ended.wait()
     gone = there.process | {"created": 0.0}
     assert standing(note(store, run, "fit", "1", process=gone)) == "broken off"
     elsewhere = note(store, run, "fit", "1", process=gone | {"host": "a pod"})
@@ -246,7 +304,19 @@ def test_a_run_whose_process_is_gone_is_broken_off(store):
     assert standing(note(store, run, "fit", "1", state="failed")) == "failed"
 
 
-@pytest.mark.parametrize("record", ['{"parameters": {}}', "{", "[]", '{"id": "x", "grid": 4}'])
+SOUND = {"id": "x", "state": "done", "updated": "2026-01-01T00:00:00+00:00"}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "{",
+        "[]",
+        '{"parameters": {}}',
+        json.dumps(SOUND | {"updated": ""}),
+        json.dumps(SOUND | {"grid": 4}),
+    ],
+)
 def test_a_damaged_record_costs_no_other(store, tmp_path, record):
     begin(store, {"dataset": "a"}, "1")
     store.write_json(".runs/zero/run.json", {})

@@ -75,6 +75,7 @@ V1 = {
         ("0::/elsewhere\n", {"cpu.max": "300000 100000"}, (3, 64 * GB)),
         ("4:memory:/pod\n1:cpu,cpuacct:/pod\n", V1, (2, 4.5 * GB)),
         ("1:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "9"}, (8, 64 * GB)),
+        ("3:cpuset:/pod\n", V1, (8, 64 * GB)),
         ("", {}, (8, 64 * GB)),
     ],
 )
@@ -88,10 +89,15 @@ def test_what_fits_is_by_measured_peaks_or_the_size_whichever_needs_more(machine
     assert affordable_jobs() == 8
     small = folder(1_000, 400, 900)
     assert affordable_jobs(small) == 8
-    (small / "grids" / "als" / "2.json").write_text(json.dumps({"point": {"peak_mb": 4_000}}))
+    (small / "grids" / "als" / "2.json").write_text(json.dumps({"point": {"peak_mb": 3_500}}))
     assert affordable_jobs(small) == 2
     machine(available=1e6)
     assert affordable_jobs(small) == 1
+
+
+def test_a_process_takes_its_own_room_however_small_the_dataset(machine, folder):
+    machine(available=5.5 * GB)
+    assert affordable_jobs(folder(1_000)) == affordable_jobs() == 5
 
 
 def test_a_first_grid_on_much_data_is_bounded_by_its_size(machine, folder):

@@ -84,6 +84,7 @@ def test_tables_hold_figures_with_their_intervals():
     assert rows[0][:2] == ["titles size=d", "0.400 [0.300, 0.500]"]
     assert rows[1][2] == "-0.100 [-0.100, -0.100]"
     assert all(len(row) == len(header) for row in rows)
+    assert len({*header}) == len(header)
     header, rows = table_of_the_test(run())
     assert [row[0] for row in rows] == ["Titles", "ALS"]
     assert all(len(row) == len(header) for row in rows)
@@ -95,8 +96,17 @@ def test_charts_are_plain_json_and_show_every_point():
         made = chart(one)
         assert len(made["data"]["values"]) == 4
         assert json.loads(json.dumps(made, allow_nan=False)) == made
-    kinds = {row["name"]: row["kind"] for row in chart_of_the_test(one)["data"]["values"]}
-    assert kinds == {"Titles": "the grid's best", "ALS": "answers"}
+        assert {value["value"] for value in made["data"]["values"]} == {0.1, 0.2, 0.3, 0.4}
+    names = [point_name(point) for point in one.grid["points"]]
+    assert grid_chart(one)["encoding"]["y"]["sort"] == names
+    assert {value["seconds"] for value in cost_chart(one)["data"]["values"]} == {0.5}
+
+    def kinds(run):
+        values = chart_of_the_test(run)["data"]["values"]
+        return {value["name"]: value["kind"] for value in values}
+
+    assert kinds(one) == {"Titles": "the grid's best", "ALS": "answers"}
+    assert kinds(replace(one, serves="titles")) == {"Titles": "answers", "ALS": "others"}
     assert len(category_chart(one)["data"]["values"]) == 2
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,9 +14,17 @@ from core.dataset.dataset import Dataset
 from core.dataset.library import simulate_dataset
 from core.errors import SegueError
 from core.evaluation import shards
-from core.training import submit
+from core.training import batch_flow, submit
 from core.training.asked import AskedQueries, asked_queries
-from core.training.submit import merge_parts, require_challenge, write_answers, write_part
+from core.training.batch_flow import SegueBatchFlow
+from core.training.depot import depot
+from core.training.submit import (
+    Submission,
+    merge_parts,
+    require_challenge,
+    write_answers,
+    write_part,
+)
 from core.training.train import train
 from core.workspace import Workspace
 
@@ -39,10 +48,11 @@ def dataset(workspace):
 
 @pytest.fixture(scope="module")
 def challenge(dataset, tmp_path_factory):
-    """A file of queries: the starts of playlists, each with its title."""
+    """A file of queries: the starts of playlists, each with its title; some seeds are unknown."""
     playlists = []
     for row in range(QUERIES):
         uris = dataset.values("uri", dataset.playlists[row][: row % 7])
+        uris += ["t:unknown"] * (row % 7 == 6)
         tracks = [{"track_uri": uri, "pos": at} for at, uri in enumerate(uris)]
         playlists.append({"pid": row, "name": dataset.playlists.titles[row], "tracks": tracks})
     file = tmp_path_factory.mktemp("challenge") / "challenge_set.json"
@@ -55,7 +65,7 @@ def whole(dataset, challenge, tmp_path_factory):
     """What one process writes."""
     file = tmp_path_factory.mktemp("whole") / "out.csv"
     written = write_answers(dataset, challenge, file, team="us", email="us@example.org")
-    assert (written.playlists, written.unknown_seeds) == (QUERIES, 0)
+    assert written == Submission(QUERIES, sum(row % 7 for row in range(QUERIES)) + 37, 37)
     return file
 
 
@@ -100,12 +110,60 @@ def test_what_fails_the_check_replaces_nothing(dataset, challenge, whole, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "part.csv"]
 
 
+def test_a_dataset_has_tracks_enough_beside_the_longest_query_or_is_refused(dataset, tmp_path):
+    def asked(seeds):
+        tracks = [{"track_uri": uri} for uri in dataset.values("uri", range(seeds))]
+        file = tmp_path / "challenge_set.json"
+        file.write_text(json.dumps({"playlists": [{"pid": 1, "tracks": tracks}]}))
+        return file
+
+    most = dataset.n_tracks - 500
+    assert len(require_challenge(dataset, asked(most))) == 1
+    with pytest.raises(SegueError, match=f"too few for 500 beside up to {most + 1} seeds"):
+        require_challenge(dataset, asked(most + 1))
+
+
 def test_where_nothing_can_be_written_nothing_is_answered(dataset, challenge, tmp_path):
     with pytest.raises(SegueError, match="is a folder"):
         write_answers(dataset, tmp_path / "absent.json", tmp_path)
     asked = AskedQueries("small", str(challenge), str(tmp_path))
     with pytest.raises(SegueError, match="is a folder"):
         asked_queries(asked)
+
+
+@pytest.fixture
+def flow(workspace, challenge, tmp_path, monkeypatch):
+    """The batch flow at its first step, as Metaflow would call it."""
+    asked = {
+        "dataset": "small",
+        "challenge": str(challenge),
+        "out": str(tmp_path / "out.csv"),
+        "store": str(workspace.folder),
+    }
+    monkeypatch.setattr(
+        batch_flow, "current", SimpleNamespace(parameter_names=list(asked), run_id="1")
+    )
+    flow = SimpleNamespace(**asked, model="", parts=2, _depot=lambda: depot(asked["store"]))
+    flow._asked = lambda: SegueBatchFlow._asked(flow)
+    return flow
+
+
+def test_steps_of_the_batch_flow_refuse_other_models_than_their_run_began_with(flow, dataset):
+    *_, flow.content = flow._asked()
+    assert SegueBatchFlow._opened(flow)[0].manifest == dataset.manifest
+    flow.content["models"] = "of another time"
+    with pytest.raises(SegueError, match="the models have changed"):
+        SegueBatchFlow._opened(flow)
+
+
+def test_the_batch_flow_is_refused_before_it_is_cut_into_parts(flow, monkeypatch):
+    out, flow.out = flow.out, ""
+    with pytest.raises(SegueError, match="--out names a file"):
+        SegueBatchFlow.start(flow)
+    monkeypatch.setattr(batch_flow, "asked_queries", lambda asked: None)  # as of a store in S3
+    flow.out, flow.model = out, "lstm"
+    with pytest.raises(SegueError, match="'lstm' cannot answer on 'small'"):
+        SegueBatchFlow.start(flow)
 
 
 def test_the_batch_flow_writes_the_same_file(workspace, challenge, whole, tmp_path):

@@ -2,6 +2,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from core.recommender import FUSION
 from core.retrieval import MODELS
 from core.retrieval.base import Queries
 from core.training import grid as grid_module
-from core.training import points
+from core.training import points, shelf
 from core.training import trial as module
+from core.training.default import default_model
 from core.training.overview import overview
 from core.training.points import OTHER_TEST_SEEDS, TEST_SEED, usual_sizes
 from core.training.shelf import answers, choose_default, delete_model
@@ -172,14 +174,18 @@ def test_the_default_answers_and_leads_the_choices(dataset):
     assert load_recommender(dataset).choices[0] == FUSION
 
 
-def test_only_what_is_there_can_be_the_default(dataset):
+def test_only_what_is_there_can_be_the_default(dataset, monkeypatch):
     with pytest.raises(SegueError, match="'als' cannot answer on 'planted'"):
         choose_default(dataset, "als")
+    monkeypatch.setattr(shelf, "cards", lambda _: [SimpleNamespace(model=RANKER)])
+    with pytest.raises(SegueError, match="No model is trained on 'planted'"):
+        choose_default(dataset, RANKER)  # which is nothing without models
 
 
 def test_a_deleted_model_is_gone_and_no_default(dataset):
     choose_default(dataset, NAME)
     delete_model(dataset, NAME)
+    assert default_model(dataset) is None
     assert list(load_models(dataset)) == ["popularity"]
     assert answers(dataset) == [FUSION, "popularity"]
     assert [path.name for path in (dataset.folder / "models").iterdir()] == ["popularity"]

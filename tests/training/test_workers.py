@@ -1,7 +1,9 @@
 """Tasks in processes: stand-ins for the interpreter say what a worker would."""
 
 import io
+import itertools
 import json
+import subprocess
 import sys
 import threading
 from contextlib import closing
@@ -9,7 +11,8 @@ from contextlib import closing
 import psutil
 import pytest
 
-from core.training.workers import answers, received, reply
+from core.training import workers
+from core.training.workers import ONE_THREAD, answers, received, reply
 
 
 @pytest.fixture
@@ -52,15 +55,16 @@ def test_a_process_that_ends_badly_says_why_and_takes_no_other_along(python, lin
     assert done == {0: None, 1: f"its process ended with {clause}", 2: None}
 
 
-def test_a_worker_has_one_thread(python):
-    python('echo "[\\"$OMP_NUM_THREADS\\", \\"$OPENBLAS_NUM_THREADS\\"]"')
+def test_a_worker_has_one_thread(python, monkeypatch):
+    names = [name for name in ONE_THREAD if name.endswith("_THREADS")]
+    for name in names:
+        monkeypatch.setenv(name, "7")
+    python(f'echo "[{", ".join(f"${name}" for name in names)}]"')
     ((_, answer),) = answers("m", [{}], 1)
-    assert answer == ["1", "1"]
+    assert answer == [1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("waiting", [0, 1])
-def test_workers_end_with_whoever_stops_listening(python, tmp_path, waiting):
-    """Also one that takes the place of another at that very moment."""
+def test_workers_end_with_whoever_stops_listening(python, tmp_path):
     wait = f"until test -e {tmp_path}/started-*; do sleep 0.01; done"
     python(
         "read task",
@@ -68,7 +72,7 @@ def test_workers_end_with_whoever_stops_listening(python, tmp_path, waiting):
         f"touch {tmp_path}/started-$$",
         "exec sleep 30",
     )
-    tasks = [{"kind": "slow"}, {"kind": "quick"}, *[{"kind": "slow"}] * waiting]
+    tasks = [{"kind": "slow"}, {"kind": "quick"}]
     with closing(answers("m", tasks, jobs=2)) as done:
         assert next(done) == ({"kind": "quick"}, None)
     for thread in threading.enumerate():
@@ -78,6 +82,37 @@ def test_workers_end_with_whoever_stops_listening(python, tmp_path, waiting):
     started = [int(path.name.removeprefix("started-")) for path in tmp_path.glob("started-*")]
     assert started
     assert not any(psutil.pid_exists(pid) for pid in started)
+
+
+def test_no_worker_starts_once_nobody_listens(python, monkeypatch):
+    """Not even one whose turn came at that very moment."""
+    ended, turns, started = threading.Event(), itertools.count(), []
+
+    class Late:
+        """A lock that one of two threads gets after whoever listened had it."""
+
+        def __enter__(self):
+            if threading.current_thread() is not threading.main_thread():
+                assert next(turns) == 0 or ended.wait(20)
+
+        def __exit__(self, *_):
+            if threading.current_thread() is threading.main_thread():
+                ended.set()
+
+    class Counted(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            started.append(arguments)
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(workers, "Lock", Late)
+    monkeypatch.setattr(workers.subprocess, "Popen", Counted)
+    python("echo null")
+    with closing(answers("m", [{}, {}], jobs=2)) as done:
+        next(done)
+    for thread in threading.enumerate():
+        if thread.name.startswith("ThreadPoolExecutor"):
+            thread.join(20)
+    assert (next(turns), len(started)) == (2, 1)
 
 
 def test_a_reply_is_the_last_line(monkeypatch, capsys):
