@@ -23,6 +23,9 @@ STYLE = """<style>
         button[data-variant=segmented_control] {
             border-radius: .5rem; margin: 0; padding-inline: .6rem;
         }
+        [data-selected] + button[data-variant=segmented_control] {
+            border-left-color: color-mix(in srgb, currentColor 20%, transparent);
+        }
         div:has(> button[data-variant=segmented_control]) { gap: .25rem .2rem; }
         /* What is left of a grid's last row. */
         .stColumn:has(> .stVerticalBlock:empty) { display: none; }

@@ -21,7 +21,7 @@ from pages.common.widgets import plain, sentences
 from pages.datasets import crawl
 from pages.datasets.naming import FIELD_PX, given_name, name_field
 
-SIZE_PX = 160
+SIZE_PX = 136
 WAYS = {
     "fetch": "Public sets",
     "import": "Your files",

@@ -30,7 +30,7 @@ from pages.common.session import Version
 from pages.common.widgets import counted, plain, sentences
 from pages.datasets.naming import FIELD_PX, given_name, name_field
 
-NUMBER_PX = 160
+NUMBER_PX = 136
 HIGHEST = Bounds(requests=100_000, depth=10, playlists=50_000)
 _EVERY_S = 2.0
 _PROBLEM = "crawl_problem"

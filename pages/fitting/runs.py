@@ -48,7 +48,7 @@ def show_runs(version: Version) -> None:
             "best, evaluates it on playlists kept aside, and builds what an endpoint serves:",
             icon=":material/account_tree:",
         )
-        st.code(command)
+        st.code(command, language="bash", wrap_lines=True)
         return
     ids = [run.id for run in found]
     chosen = found[ids.index(view.get(RUN)) if view.get(RUN) in ids else 0]
@@ -170,7 +170,8 @@ def _run(run: Run) -> None:
         st.caption(f"Last heard of at {run.updated[:16].replace('T', ' ')} UTC.")
     if state in ("failed", "broken off"):
         st.caption("It goes on where it was with:")
-        st.code(f"python -m core flow resume --origin-run-id {run.tries[-1]}")
+        resume = f"python -m core flow resume --origin-run-id {run.tries[-1]}"
+        st.code(resume, language="bash", wrap_lines=True)
     if run.test.get("rows") and run.serves:
         st.markdown(plain(told(run)))
     if points := run.grid.get("points"):
