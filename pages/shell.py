@@ -14,6 +14,11 @@ STYLE = """<style>
     .stMainBlockContainer { padding-inline: clamp(1rem, 3vw, 3rem); max-width: 110rem; }
     @media (min-width: 769px) { div:has(> .st-key-simulated_narrow) { display: none; } }
     [role=dialog] h2 { font-family: "Source Serif", serif; }
+    /* Captions fade as a whole, links in them to less contrast than can be read. */
+    [data-testid=stCaptionContainer]:has(a) { opacity: 1; }
+    [data-testid=stCaptionContainer]:has(a) p {
+        color: color-mix(in srgb, currentColor 60%, transparent);
+    }
     /* Tables of names and values: long values are whole, on several lines. */
     .stTable td:last-child:nth-child(2) {
         white-space: normal; overflow-wrap: anywhere; max-width: none;
@@ -23,8 +28,8 @@ STYLE = """<style>
         button[data-variant=segmented_control] {
             border-radius: .5rem; margin: 0; padding-inline: .6rem;
         }
-        [data-selected] + button[data-variant=segmented_control] {
-            border-left-color: color-mix(in srgb, currentColor 20%, transparent);
+        button[data-variant=segmented_control]:not([data-selected]) {
+            border-color: color-mix(in srgb, currentColor 16%, transparent) !important;
         }
         div:has(> button[data-variant=segmented_control]) { gap: .25rem .2rem; }
         /* What is left of a grid's last row. */
