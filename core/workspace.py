@@ -225,11 +225,12 @@ class Workspace:
         return self.folder / checked_name(name)
 
     def stamp(self, name: str) -> str:
-        """What changes when a dataset is imported, joined, trained or measured."""
+        """What changes when a dataset is imported, joined, trained, measured, or first copied."""
         folder = self.path(name)
         patterns = ("*.json", "models/*/card.json", "map/card.json", "maps/*/card.json")
         files = [file for pattern in patterns for file in sorted(folder.glob(pattern))]
-        return "-".join(map(_written, files))
+        place = "shipped" if folder == DEMO else ""  # a copy of it has the same times
+        return "-".join([place, *map(_written, files)])
 
     def is_own(self, name: str) -> bool:
         """Whether a dataset is in this folder; only the shipped demo is not."""

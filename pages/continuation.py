@@ -79,9 +79,10 @@ def _answer(answer: Answer) -> None:
     uris = session.dataset(session.version()).values("uri", found.tracks)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.subheader("Continuation", width="stretch", anchor=False)
-        _export(found)
-        publish.opener(PUBLISH, uris)
-        _link()
+        with st.container(horizontal=True, width="content", gap="xsmall"):
+            _export(found)
+            publish.opener(PUBLISH, uris)
+            _link()
     publish.panel(PUBLISH, uris, _name(), before=session.request_now().seeds)
     if found.notes:
         st.caption(" ".join(map(plain, found.notes)))

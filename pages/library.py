@@ -106,6 +106,10 @@ def _datasets(names: Sequence[str]) -> str:
         selection_mode="single-row-required",
         alt="Datasets of the workspace; select one to see more of it",
         column_config={
+            "Dataset": st.column_config.TextColumn(width=150),
+            "": st.column_config.TextColumn(width=62),
+        }
+        | {
             kind: st.column_config.NumberColumn(format="localized")
             for kind in ("Playlists", "Entries", "Tracks", "Artists", "Models")
         },

@@ -13,6 +13,28 @@ from pages.playlists import dials
 STYLE = """<style>
     .stMainBlockContainer { padding-inline: clamp(1rem, 3vw, 3rem); max-width: 110rem; }
     @media (min-width: 769px) { div:has(> .st-key-simulated_narrow) { display: none; } }
+    [role=dialog] h2 { font-family: "Source Serif", serif; }
+    /* Captions fade as a whole, links in them to less contrast than can be read. */
+    [data-testid=stCaptionContainer]:has(a) { opacity: 1; }
+    [data-testid=stCaptionContainer]:has(a) p {
+        color: color-mix(in srgb, currentColor 60%, transparent);
+    }
+    /* Tables of names and values: long values are whole, on several lines. */
+    .stTable td:last-child:nth-child(2) {
+        white-space: normal; overflow-wrap: anywhere; max-width: none;
+    }
+    @media (max-width: 640px) {
+        /* One choice of several: more fit on a line, and a second line looks whole. */
+        button[data-variant=segmented_control] {
+            border-radius: .5rem; margin: 0; padding-inline: .6rem;
+        }
+        button[data-variant=segmented_control]:not([data-selected]) {
+            border-color: color-mix(in srgb, currentColor 16%, transparent) !important;
+        }
+        div:has(> button[data-variant=segmented_control]) { gap: .25rem .2rem; }
+        /* What is left of a grid's last row. */
+        .stColumn:has(> .stVerticalBlock:empty) { display: none; }
+    }
 </style>"""
 CHART_MENU = REPOSITORY / "data" / "chart_menu.html"
 LOGO, ICON = REPOSITORY / "data" / "logo.svg", REPOSITORY / "data" / "icon.svg"

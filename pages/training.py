@@ -15,7 +15,7 @@ from pages.fitting.runs import show_runs
 from pages.fitting.train_form import show_form
 from pages.fitting.trials import show_trials
 
-PARTS = {"train": "Train", "grid": "Try many settings", "runs": "Runs", "models": "Trained models"}
+PARTS = {"train": "Train", "grid": "Try many settings", "runs": "Runs", "models": "Models"}
 PART = Choice("training.part", "train", view.one_of(list(PARTS), str))
 
 

@@ -60,6 +60,14 @@ def start_button(
     )
 
 
+def note() -> None:
+    """Say below a form what is running or has failed: `job_panel` may be out of sight."""
+    if job := running():
+        st.caption(f":material/hourglass_top: {plain(job.label)}: running, see above.")
+    elif (job := news()) and job.state == "failed":
+        st.caption(f":material/error: {plain(job.label)}: failed, see above why.")
+
+
 def badge() -> None:
     """One line on the running job, for the sidebar; nothing where none runs."""
     if running():
@@ -125,7 +133,7 @@ def _show_running(job: Job) -> None:
 
 
 def _show_end(job: Job) -> None:
-    with st.container(key="job", horizontal=True, vertical_alignment="center"):
+    with st.container(key="job", horizontal=True, vertical_alignment="center", wrap=False):
         took = duration(job.seconds)
         if job.state == "done":
             st.success(f"{plain(job.label)}: done in {took}.", icon=":material/check_circle:")
@@ -169,6 +177,8 @@ def _curves(job: Job) -> None:
 
 def duration(seconds: float) -> str:
     """Seconds as a person says them."""
+    if seconds < 0.1:
+        return "less than 0.1 s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 90:

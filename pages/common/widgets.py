@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
@@ -17,6 +18,7 @@ from pages.common import session
 T = TypeVar("T")
 SEARCH_ROWS = 8
 CHIP_LETTERS = 40
+FACTS_PX = 760
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@])")
 
 
@@ -57,6 +59,18 @@ class PageProgress(Progress):
 
     def done(self) -> None:
         self._bar.empty()
+
+
+def facts(known: Mapping[str, str], alt: str) -> None:
+    """A table of what something is, a line each: its name and its value, of any text."""
+    st.table(
+        pd.DataFrame({"": list(known), "Value": [plain(fact) for fact in known.values()]}),
+        border="horizontal",
+        hide_index=True,
+        hide_header=True,
+        width=FACTS_PX,
+        alt=alt,
+    )
 
 
 def simulated_badge() -> None:

@@ -13,18 +13,19 @@ from core.dataset.library import AUTO, SOURCES
 from core.dataset.public_sets import PublicSet, public_sets
 from core.errors import SegueError
 from core.jobs import Job
-from core.workspace import Workspace, checked_name
+from core.workspace import Workspace
 from pages.common import view
-from pages.common.jobs import running, start, start_button
+from pages.common.jobs import note, running, start, start_button
 from pages.common.view import Choice
 from pages.common.widgets import plain, sentences
 from pages.datasets import crawl
+from pages.datasets.naming import FIELD_PX, given_name, name_field
 
-FIELD_PX, SIZE_PX = 380, 160
+SIZE_PX = 136
 WAYS = {
     "fetch": "Public sets",
     "import": "Your files",
-    "crawl": "Crawl Spotify",
+    "crawl": "Spotify",
     "simulate": "Simulated",
 }
 WAY = Choice("library.add", "fetch", view.one_of(list(WAYS), str))
@@ -51,6 +52,7 @@ def add_datasets() -> None:
     )
     with sentences():
         {"fetch": _fetch, "import": _import, "crawl": crawl.form, "simulate": _simulate}[way]()
+    note()
 
 
 def made_by(job: Job) -> str:
@@ -92,13 +94,7 @@ def _card(each: PublicSet) -> None:
 
 def _name(key: str, default: str = "") -> tuple[str, bool]:
     """Ask for a new dataset's name, and whether to replace where there is one of that name."""
-    name = st.text_input(
-        "Name of the dataset",
-        default,
-        key=f"name_{key}",
-        placeholder="letters, digits, dashes",
-        width=FIELD_PX,
-    ).strip()
+    name = name_field(f"name_{key}", default)
     replace = name in Workspace().names() and st.checkbox(
         f"Replace “{plain(name)}”, and all that was trained on it",
         key=f"replace_{key}",
@@ -108,7 +104,7 @@ def _name(key: str, default: str = "") -> tuple[str, bool]:
 
 def _free(name: str, replace: bool) -> str:
     """The name, if a dataset may be written under it."""
-    if checked_name(name) in Workspace().names() and not replace:
+    if given_name(name) in Workspace().names() and not replace:
         raise SegueError(f"There is a dataset “{name}” already: choose another name, or replace.")
     return name
 

@@ -22,14 +22,15 @@ from core.spotify.crawling.crawl import (
 )
 from core.spotify.crawling.crawled import Bounds, CrawlGraph, CrawlState
 from core.spotify.errors import NoCredentialsError, clock_time
-from core.workspace import Workspace, checked_name
+from core.workspace import Workspace
 from pages.common import session
 from pages.common.jobs import news, running, start, start_button
 from pages.common.screens import is_dark, on_both
 from pages.common.session import Version
 from pages.common.widgets import counted, plain, sentences
+from pages.datasets.naming import FIELD_PX, given_name, name_field
 
-FIELD_PX, NUMBER_PX = 380, 160
+NUMBER_PX = 136
 HIGHEST = Bounds(requests=100_000, depth=10, playlists=50_000)
 _EVERY_S = 2.0
 _PROBLEM = "crawl_problem"
@@ -51,8 +52,8 @@ def form() -> None:
     settings = Settings.from_environment()
     with st.container(border=True, key="crawl"):
         st.caption(
-            "From one playlist to its artists, to playlists that a search for each of them finds, "
-            "to their artists, and so on: every playlist read becomes one of a new dataset."
+            "Reads a playlist, searches Spotify for other playlists by the names of its artists, "
+            "reads those, and so on. All that is read becomes a new dataset."
         )
         if settings.has_app:
             _begin()
@@ -71,12 +72,7 @@ def _begin() -> None:
         placeholder="https://open.spotify.com/playlist/…",
         width=FIELD_PX,
     ).strip()
-    name = st.text_input(
-        "Name of the dataset",
-        key="crawl_name",
-        placeholder="letters, digits, dashes",
-        width=FIELD_PX,
-    ).strip()
+    name = name_field("crawl_name")
     bounds = _bounds("crawl", Bounds())
     st.caption(
         ":material/gavel: [Spotify's developer terms](https://developer.spotify.com/terms) forbid "
@@ -99,7 +95,7 @@ def _playlist(text: str) -> str:
 
 def _free(name: str) -> str:
     workspace = Workspace()
-    if checked_name(name) in workspace.names() or crawl_state(workspace, name):
+    if given_name(name) in workspace.names() or crawl_state(workspace, name):
         raise SegueError(f"There is a dataset or a crawl “{name}” already: choose another name.")
     return name
 
@@ -243,7 +239,7 @@ def show(name: str, place: str) -> None:
 
 def _counts(state: CrawlState, place: str) -> None:
     bounds = state.bounds
-    with st.container(horizontal=True, key=f"crawl_{place}_counts"):
+    with st.container(horizontal=True, gap="medium", key=f"crawl_{place}_counts"):
         for label, count, most in (
             ("Requests", state.requests, bounds.requests),
             ("Playlists", state.playlists, bounds.playlists),

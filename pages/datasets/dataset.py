@@ -1,8 +1,5 @@
 """One dataset of the library: its origin, its cleaning, its audio features, its models."""
 
-from collections.abc import Mapping
-
-import pandas as pd
 import streamlit as st
 
 from core.dataset.library import SOURCES
@@ -11,11 +8,10 @@ from core.workspace import Workspace
 from pages.common import session, view
 from pages.common.session import Version
 from pages.common.view import Choice
-from pages.common.widgets import plain
+from pages.common.widgets import facts
 from pages.datasets import crawl
 from pages.datasets.enrichment import show_features
 
-TABLE_PX = 760
 PART = Choice(
     "library.part",
     "origin",
@@ -49,28 +45,16 @@ def show_dataset(version: Version) -> None:
 def _origin(version: Version) -> None:
     manifest = session.dataset(version).manifest
     source = manifest["source"]
-    facts = {
+    known = {
         "Source": SOURCES[source].label if source in SOURCES else source,
-        "Files": ", ".join(manifest["files"]) or "none",
+        "Files": ", ".join(manifest["files"]),
         "Downloaded from": manifest.get("address"),
         "Licence": manifest["licence"] or "not stated by the source",
         "Made": manifest["created"].replace("T", " ").replace("+00:00", " UTC"),
         "On disk": f"{_size(version) / 1e6:,.1f} MB",
         "Fingerprint": manifest["fingerprint"][:16],
     }
-    _facts({name: fact for name, fact in facts.items() if fact}, "Where the dataset comes from")
-
-
-def _facts(facts: Mapping[str, str], alt: str) -> None:
-    values = [plain(fact) for fact in facts.values()]
-    st.table(
-        pd.DataFrame({"": list(facts), "Value": values}),
-        border="horizontal",
-        hide_index=True,
-        hide_header=True,
-        width=TABLE_PX,
-        alt=alt,
-    )
+    facts({name: fact for name, fact in known.items() if fact}, "Where the dataset comes from")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -88,8 +72,8 @@ def _cleaning(version: Version) -> None:
         return
     st.dataframe(
         {
-            "What": [change["what"] for change in report["changes"]],
             "Count": [change["count"] for change in report["changes"]],
+            "What": [change["what"] for change in report["changes"]],
             "For example": ["; ".join(change["examples"]) for change in report["changes"]],
         },
         hide_index=True,
@@ -118,6 +102,10 @@ def _models(version: Version) -> None:
             },
             hide_index=True,
             alt="Trained models",
+            column_config={
+                "Fit (s)": st.column_config.NumberColumn(format="%.1f"),
+                "Peak memory (MB)": st.column_config.NumberColumn(format="%.0f"),
+            },
         )
     else:
         st.info("No model is trained on this dataset yet.", icon=":material/model_training:")

@@ -15,7 +15,7 @@ from core.spotify.enrichment.enrich import Coverage, Plan, known, plan
 from core.spotify.enrichment.features import SOURCES
 from core.workspace import Workspace
 from pages.common import session, view
-from pages.common.jobs import start, start_button
+from pages.common.jobs import note, start, start_button
 from pages.common.screens import is_dark
 from pages.common.session import Version
 from pages.common.view import Choice
@@ -39,6 +39,7 @@ def show_features(version: Version) -> None:
                 _ask(version)
             st.space("small")
             _join(version)
+            note()
     if joins := session.dataset(version).manifest["features"]:
         _show_joins(joins)
 
@@ -80,6 +81,9 @@ def _chart(
     before: Mapping[str, float] | None,
 ) -> None:
     st.markdown(f"**{title}**")
+    if not any(now.values()) and not any((before or {}).values()):
+        st.caption(f"None of the {of} has any yet: {', '.join(now).replace('_', ' ')}.")
+        return
     st.plotly_chart(
         coverage_figure(now, None if before == now else before, of=of, dark=is_dark()),
         key=f"coverage_{title}",

@@ -136,7 +136,9 @@ def _result(version: Version, name: str, metric: str, stamp: float) -> GridResul
 
 
 def _show(version: Version, result: GridResult) -> None:
-    st.subheader(f"{label_of(result.model)}: {counted(len(result.rows), 'point')}", anchor=False)
+    st.subheader(
+        f"{label_of(result.model)}: {counted(len(result.rows), 'combination')}", anchor=False
+    )
     st.caption(
         f"Each fitted on {result.training_playlists:,} playlists and measured on the same "
         f"{counted(result.validation_playlists, 'validation playlist')}, which are in no test of "
@@ -198,11 +200,11 @@ def _table(result: GridResult) -> None:
         {_written_out(field): written(row.point.settings[field]) for field in result.varied}
         | {
             NAMES[chosen]: said(row.figures[chosen], digits),
-            "To the best": said(row.against_best, digits, sign=True),
+            "To the best": said(row.against_best, digits, sign=True) if place else "the best",
         }
         | {NAMES[name]: said(row.figures[name], decimals(name)) for name in _besides(result)}
         | {"Fit (s)": row.point.fit_seconds, "Memory (MB)": row.point.peak_mb}
-        for row in result.rows
+        for place, row in enumerate(result.rows)
     ]
 
     def pick() -> None:
@@ -216,7 +218,7 @@ def _table(result: GridResult) -> None:
         hide_index=True,
         on_select=pick,
         selection_mode="single-row-required",
-        alt="Every point, best first; select one to train with its settings",
+        alt="Every combination, best first; select one to train with its settings",
         column_config={
             "To the best": st.column_config.TextColumn(
                 help="Paired difference to the first row, with its 95 % interval: where it "

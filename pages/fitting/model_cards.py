@@ -84,7 +84,7 @@ def _card(version: Version, known: Known) -> None:
         st.warning(plain(known.problem), icon=":material/warning:")
     _measured(known)
     st.caption(
-        f"Fitted in {duration(card.seconds)} · at most {card.peak_mb:,.0f} MB · "
+        f"Fitted in {duration(card.seconds)} · at most {card.peak_mb:,.0f} MB  \n"
         f"{card.trained[:16].replace('T', ' ')} UTC · seed {card.seed}"
     )
     with st.container(horizontal=True):
@@ -115,7 +115,7 @@ def _measured(known: Known) -> None:
         st.caption("Not on the leaderboard yet.")
         return
     shown = {metric: known.figures[metric] for metric in METRICS if metric in known.figures}
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, gap="xsmall"):
         for metric, figure in shown.items():
             digits = decimals(metric)
             value = "–" if figure.value is None else f"{figure.value:.{digits}f}"

@@ -8,15 +8,17 @@ import streamlit as st
 
 from core import jobs
 from core.errors import SegueError
+from core.evaluation.metrics import Figure
 from core.retrieval import MODELS
 from core.training.depot import is_remote, shared, usual_store
 from core.training.run_card import metric_label, told
 from core.training.runs import Run, delete_run, standing, stored_runs
 from core.workspace import Workspace
 from pages.common import view
+from pages.common.measured import decimals, said
 from pages.common.session import Version
 from pages.common.view import Choice
-from pages.common.widgets import plain
+from pages.common.widgets import facts, plain
 
 RUN = Choice("training.run", "", str)
 _PROBLEM = "runs_problem"
@@ -45,7 +47,7 @@ def show_runs(version: Version) -> None:
             "best, evaluates it on playlists kept aside, and builds what an endpoint serves:",
             icon=":material/account_tree:",
         )
-        st.code(command)
+        st.code(command, language="bash", wrap_lines=True)
         return
     ids = [run.id for run in found]
     chosen = found[ids.index(view.get(RUN)) if view.get(RUN) in ids else 0]
@@ -61,7 +63,16 @@ def show_runs(version: Version) -> None:
         hide_index=True,
         on_select=choose,
         selection_mode="single-row-required",
+        placeholder="",
         alt="Runs of the pipeline; select one to see more of it",
+        column_config={
+            "On test playlists": st.column_config.NumberColumn(
+                format="%.3f", help="What answers, measured by what the winner was chosen by."
+            ),
+            "Tries": st.column_config.NumberColumn(
+                help="Of the pipeline: one, and one more each time it was resumed."
+            ),
+        },
     )
     _run(chosen)
     if not jobs.public() and st.button("Delete this run", icon=":material/delete:"):
@@ -130,7 +141,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def _named(point: Mapping[str, Any]) -> str:
-    settings = _said(point["varied"])
+    settings = _settings_said(point["varied"])
     return f"{_label(point['model'])} ({settings})" if settings else _label(point["model"])
 
 
@@ -139,7 +150,7 @@ def _label(model: str) -> str:
     return MODELS[model].label if model in MODELS else model
 
 
-def _said(settings: Mapping[str, Any]) -> str:
+def _settings_said(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
@@ -153,38 +164,45 @@ def _run(run: Run) -> None:
         st.caption(f"Last heard of at {run.updated[:16].replace('T', ' ')} UTC.")
     if state in ("failed", "broken off"):
         st.caption("It goes on where it was with:")
-        st.code(f"python -m core flow resume --origin-run-id {run.tries[-1]}")
-    asked = run.parameters
-    st.caption(
-        f"Run {plain(run.id)}: grid {plain(asked.get('grid', ''))}, besides "
-        f"{plain(asked.get('also', '') or 'nothing')}; data {run.data.get('fingerprint', '')[:12]}."
-    )
+        resume = f"python -m core flow resume --origin-run-id {run.tries[-1]}"
+        st.code(resume, language="bash", wrap_lines=True)
+    if run.test.get("rows") and run.serves:
+        st.markdown(plain(told(run)))
     if points := run.grid.get("points"):
         _figures("Tried on validation playlists", "tried", points, run)
     if rows := run.test.get("rows"):
         _figures("On test playlists", "tested", rows, run)
-        if run.serves:
-            st.caption(plain(told(run)))
-    if run.check:
-        wrong = run.check.get("wrong", ())
-        said = f"{run.check['asked']} known queries asked of the endpoint, {len(wrong)} wrong."
-        st.caption(plain(" ".join([said, *wrong[:1]])))
-    if run.servable:
-        st.caption(f"Built: {plain(run.servable)}")
+    st.markdown("**About this run**")
+    known = {
+        "Run": run.id,
+        "Grid": run.parameters.get("grid", ""),
+        "Models besides": run.parameters.get("also", ""),
+        "Fingerprint of the data": run.data.get("fingerprint", "")[:16],
+        "Built": run.servable,
+        "Endpoint": _checked(run.check) if run.check else "",
+    }
+    facts({name: fact for name, fact in known.items() if fact}, "What the run was asked for")
+
+
+def _checked(check: Mapping[str, Any]) -> str:
+    """How the endpoint answered what this process knows the answers to."""
+    wrong = check.get("wrong", ())
+    told = f"{check['asked']} known queries asked, {len(wrong)} answered wrongly."
+    return " ".join([told, *wrong[:1]])
 
 
 def _figures(title: str, key: str, rows: Sequence[Mapping[str, Any]], run: Run) -> None:
     """Points or models with their figure by the metric of the choice, and its interval."""
     st.markdown(f"**{title}**")
-    settings = {"Settings": [_said(row["varied"]) for row in rows]} if key == "tried" else {}
-    bounds = (metric_label(run), "95 % from", "to")
-    figures = zip(*(row["figures"][run.grid["metric"]] for row in rows), strict=True)
+    metric, label = run.grid["metric"], metric_label(run)
+    varied = {"Settings": [_settings_said(row["varied"]) for row in rows]} if key == "tried" else {}
+    figures = [said(Figure(*row["figures"][metric]), decimals(metric)) for row in rows]
     st.dataframe(
         {"Model": [row.get("label") or _label(row["model"]) for row in rows]}
-        | settings
-        | dict(zip(bounds, figures, strict=True)),
+        | varied
+        | {label: figures},
         key=f"run_{key}",
         hide_index=True,
-        alt=f"{title}: {metric_label(run)} with its 95 % interval",
-        column_config={name: st.column_config.NumberColumn(format="%.3f") for name in bounds},
+        alt=f"{title}: {label} with its 95 % interval",
+        column_config={label: st.column_config.TextColumn(help="With its 95 % interval.")},
     )

@@ -159,7 +159,8 @@ def _fields(name: str, preset: str, changed: Mapping[str, Any]) -> None:
     settings = settings_of(name)
     for start_at in range(0, len(settings), COLUMNS):
         row = settings[start_at : start_at + COLUMNS]
-        for setting, column in zip(row, st.columns(COLUMNS), strict=False):
+        columns = st.columns(COLUMNS, vertical_alignment="bottom")
+        for setting, column in zip(row, columns, strict=False):
             preset_value = getattr(usual, setting.name)
             with column:
                 _field(name, setting, changed.get(setting.name, preset_value), preset_value)

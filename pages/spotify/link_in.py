@@ -320,4 +320,7 @@ def _unfinished(opened: _Open) -> None:
     if isinstance(trouble, _FOR_OTHERS):
         account.sign_in("link_in")
     label = "Go on" if reading.tracks else "Try again"
-    account.again_button(label, "link_in_again", trouble, _go_on, (opened,))
+    with st.container(horizontal=True, gap="small"):
+        account.again_button(label, "link_in_again", trouble, _go_on, (opened,))
+        if not reading.tracks:
+            list_button("Paste or upload a list instead", "list_instead")

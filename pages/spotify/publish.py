@@ -217,8 +217,8 @@ def _half_way(key: str, sending: _Sending) -> None:
     st.error(plain(sending.problem), icon=":material/error:")
     st.markdown(
         f"**{plain(publication.name)}**: {publication.confirmed} of "
-        f"{counted(len(publication.wanted), 'track')} are on Spotify for certain. What is there "
-        "is looked up first, so that no track comes twice."
+        f"{counted(len(publication.wanted), 'track')} are on Spotify for certain. Going on "
+        "looks up what is there first, so that no track comes twice."
     )
     with st.container(horizontal=True, gap="small"):
         account.again_button(

@@ -81,5 +81,7 @@ def test_the_demo_is_copied_before_it_is_written_to(tmp_path, monkeypatch):
     place = Workspace(tmp_path / "workspace")
     assert place.names() == ["demo"]
     assert open_dataset(place, "demo").folder == tmp_path / "repository" / "demo"
+    before = place.stamp("demo")
     assert open_writable(place, "demo").folder == tmp_path / "workspace" / "demo"
+    assert place.stamp("demo") != before
     assert place.names() == ["demo"]

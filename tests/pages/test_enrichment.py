@@ -3,6 +3,8 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -129,8 +131,7 @@ def test_what_is_refused_is_said(opened, workspace, settings):
     at = opened(**{"library.source": "spotify"})
     assert "Of 3 tracks: 2 to ask for, 1 a request; 1 asked for before." in said(at)
     assert "Spotify refuses this app: tracks by the batch, artists by the batch" in said(at)
-    titles = [chart.proto.spec for chart in at.get("plotly_chart")]
-    assert "Artists for which it is known" in titles[-1]
+    assert "None of the artists has any yet: genres" in said(at)
     assert Dataset(workspace.folder / "mine").column("album")[0].as_py() == "First"
 
 
@@ -156,6 +157,20 @@ def test_one_thing_at_a_time(opened, workspace, monkeypatch):
     assert button.disabled
 
 
+def test_below_the_forms_stands_what_runs_or_has_failed(opened, workspace, monkeypatch):
+    now = datetime.now(UTC).isoformat()
+    job = jobs.Job("000001", "Train _all_", ("train",), "running", "", None, "", now, 1.0, {})
+    monkeypatch.setattr(jobs, "last", lambda _: job)
+    at = opened()
+    told = [caption.value for caption in at.caption if "see above" in caption.value]
+    assert told == [r":material/hourglass_top: Train \_all\_: running, see above."] * 2
+    monkeypatch.setattr(jobs, "last", lambda _: replace(job, state="failed"))
+    told = [caption.value for caption in at.run().caption if "see above" in caption.value]
+    assert told == [r":material/error: Train \_all\_: failed, see above why."] * 2
+    press(at, "Close")
+    assert "see above" not in said(at)
+
+
 def test_wrong_settings_are_one_sentence(opened, workspace, monkeypatch):
     monkeypatch.setenv("RECCOBEATS_API", "http://example.org")
     at = opened()
@@ -166,5 +181,5 @@ def test_wrong_settings_are_one_sentence(opened, workspace, monkeypatch):
 def test_a_public_host_shows_what_is_known_and_asks_nobody(opened, workspace, monkeypatch):
     monkeypatch.setenv("SEGUE_PUBLIC", "1")
     at = opened()
-    assert len(at.get("plotly_chart")) == 3
+    assert "None of the tracks has any yet: danceability" in said(at)
     assert not {"Start", "Join"} & {*buttons(at)}

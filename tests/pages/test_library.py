@@ -183,7 +183,7 @@ def test_a_wrong_import_is_one_sentence_and_starts_nothing(open_page, started):
         ("", "x", "Upload a file"),
         ("/nowhere/x.csv", "x", "/nowhere/x.csv: there is no such file"),
         ("/tmp", "no/name", "cannot name a dataset"),
-        ("/tmp", "", "cannot name a dataset"),
+        ("/tmp", "", "Give the dataset a name"),
         ("/tmp", "planted", "a dataset “planted” already"),
     ):
         fill(at, or_a_path=path, Name=name)

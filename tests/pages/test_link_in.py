@@ -399,6 +399,13 @@ def test_a_rate_limit_that_another_person_met_holds_here_too(opened, spotify, se
     assert "takes no more requests from this app until" in texts(at)
 
 
+def test_a_playlist_that_is_not_given_can_be_pasted_instead(opened, spotify):
+    at = read(opened(), "playlist", spotify.add_playlist("Closed", [key("1-01")], open=False))
+    press(at, "Paste or upload a list instead")
+    assert not at.warning
+    assert [area.label for area in at.text_area] == ["Paste tracks"]
+
+
 def test_a_track_is_not_asked_for_again_during_a_rate_limit(opened, spotify):
     spotify.fault(429, "/v1/tracks/", retry_after=3600)
     at = search(opened(), address("track", spotify.add_track("1-05", "artist 1-0")))

@@ -76,11 +76,12 @@ def test_one_run_is_shown_in_full_and_travels_in_the_link(open_page, recorded):
     _, tried, tested = (table.value for table in at.dataframe)
     assert list(tried["Settings"]) == ["factors 16", ""]
     assert list(tried["Model"]) == ["Matrix factorisation", "gone"]
-    assert list(tried["R-precision"]) == [0.2, 0.1]
+    assert list(tried["R-precision"]) == ["0.200 (0.150 to 0.250)", "0.100 (0.050 to 0.150)"]
     assert list(tested["Model"]) == ["Popularity", "MF"]
     assert r"What is built answers with MF, R\-precision 0\.200" in texts(at)
-    assert "12 known queries asked of the endpoint, 1 wrong" in texts(at)
-    assert "<b>" not in texts(at)
+    facts = at.table[0].value.set_index("")["Value"]
+    assert facts["Endpoint"].startswith("12 known queries asked, 1 answered wrongly")
+    assert "<b>" not in texts(at) + facts["Endpoint"]
     assert link(at)["training.run"] == [recorded[0]]
 
 
@@ -96,7 +97,7 @@ def test_runs_of_the_store_are_listed(open_page, recorded, monkeypatch, tmp_path
     monkeypatch.setenv("SEGUE_STORE", str(tmp_path / "store"))
     at = open_page("training", **{"training.part": "runs"})
     assert len(at.dataframe[0].value) == 1
-    assert "grid titles\\.x=1" in texts(at)
+    assert r"titles\.x=1" in at.table[0].value["Value"].tolist()
 
 
 def test_a_run_is_deleted_once_that_is_confirmed(open_page, recorded, workspace, monkeypatch):

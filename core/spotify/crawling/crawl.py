@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 LICENCE = "Spotify's developer terms forbid passing it on and training models on it"
 """https://developer.spotify.com/terms"""
 DEVELOPMENT = (
-    "An app in development mode is given the tracks of a playlist only for those whose it is."
+    "In development mode, Spotify gives an app the tracks of a playlist only for its owner and "
+    "collaborators."
 )
 SOURCE = "spotify"
 FILE = "frontier.sqlite3"

@@ -17,6 +17,7 @@ from core.errors import SegueError
 from core.progress import Progress
 from core.spotify.client import Patience
 from core.spotify.crawling.crawl import (
+    DEVELOPMENT,
     PATIENCE,
     StoppedError,
     crawl,
@@ -41,7 +42,7 @@ def test_what_is_refused_is_counted_and_the_crawl_goes_on(workspace, world, fake
     assert state.playlists == 1
     assert summary(state)[1:] == [
         "Refused by Spotify: 1 forbidden, 1 not found, 1 refused.",
-        "An app in development mode is given the tracks of a playlist only for those whose it is.",
+        DEVELOPMENT,
     ]
     manifest = open_dataset(workspace, "crawled").manifest
     assert [one["what"] for one in manifest["cleaning"]["changes"]] == [
