@@ -144,14 +144,15 @@ def checked(flow: str, arguments: Sequence[str]) -> dict[str, Any] | None:
     if "--help" in arguments:
         return None
     _require_workers(_option(arguments, "--max-workers"))
-    if kind := next((_SCHEDULERS[one] for one in arguments if one in _SCHEDULERS), ""):
+    command = _command(arguments)
+    if kind := _SCHEDULERS.get(command):
         if "create" in arguments:
             require_elsewhere(_option(arguments, "--store") or os.environ[STORE])
             _require_image(kind)
         return None
-    if "resume" in arguments:
+    if command == "resume":
         return _origin(flow, arguments)
-    if "run" not in arguments:
+    if command != "run":
         return None
     elsewhere = [*_elsewhere(arguments)]
     for kind in elsewhere:
@@ -238,9 +239,14 @@ def _stopped(number: int, _: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
+def _command(arguments: Sequence[str]) -> str:
+    """Which of Metaflow's commands that concern steps is given; options of Metaflow precede it."""
+    return next((one for one in arguments if one in {"run", "resume", *_SCHEDULERS}), "")
+
+
 def _resumed(flow: str, arguments: Sequence[str]) -> list[str]:
     """What makes a resume go on from the flow's last run; Metaflow overlooks those resumed."""
-    if "resume" not in arguments or _option(arguments, "--origin-run-id"):
+    if _command(arguments) != "resume" or _option(arguments, "--origin-run-id"):
         return []
     records = Path(os.environ[_RECORDS], ".metaflow", _FLOWS[flow].name)
     # One that Metaflow gave a number and never began has no parameters, and cannot be resumed.

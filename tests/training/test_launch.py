@@ -58,11 +58,12 @@ def ran(monkeypatch):
 # --- what is asked for ---
 
 
-def test_a_run_is_started_with_its_arguments_and_ends_with_its_code(workspace, ran):
+def test_a_run_is_started_with_its_arguments_and_ends_with_its_code(workspace, ran, monkeypatch):
+    monkeypatch.delenv("METAFLOW_DATASTORE_SYSROOT_LOCAL")
     with pytest.raises(SystemExit) as ended:
         launch(Workspace(workspace.folder / "new"), "pipeline", RUN)
     assert ended.value.code == 7
-    assert (workspace.folder / "new").is_dir()
+    assert (workspace.folder / "new" / ".metaflow").is_dir()
     ((_, file, *arguments),) = ran
     assert file.endswith("core/training/flow.py")
     assert tuple(arguments[:5]) == RUN
@@ -81,6 +82,7 @@ def test_a_run_is_started_with_its_arguments_and_ends_with_its_code(workspace, r
         ("queries", ("resume",), "No run has begun"),
         ("pipeline", ("resume", "--origin-run-id", "99"), "no run '99' to resume"),
         ("pipeline", (*RUN, "--store", "/nowhere", "--dataset=x"), "no dataset"),
+        ("pipeline", ("run", "--dataset", "resume", "--grid", "als.factors=8,16"), "no dataset"),
         ("queries", ("run", "--dataset", "demo"), "--challenge names a file"),
     ],
 )
