@@ -29,16 +29,17 @@ from core.training.points import TEST_SEED, chosen_sizes, measured_point, planne
 from core.training.run_card import told
 from core.training.runs import Run, Standing, standing, stored_runs
 from core.training.servable import ANSWERING, TABLES, build_servable
+from core.training.settings import combinations
 from core.training.train import load_recommender
 from core.workspace import REPOSITORY, Workspace, read_json
 
-NEIGHBOURS = (-9, 5, 40)
-"""The first cannot be fitted."""
+TRIED = {"playlist_knn": {"neighbours": (5, 40)}, "als": {"factors": (10**20,)}}
+"""So many factors cannot be fitted."""
+GRID = f"playlist_knn.neighbours=5,40 als.factors={10**20}"
 HELD_OUT, VALIDATION, BATCH = 30, 20, 15
 PIPELINE = (
-    "run", "--dataset", "planted", "--grid", "playlist_knn.neighbours=-9,5,40", "--also",
-    "popularity", "--preset", "fast", "--holdout", f"{HELD_OUT}", "--validation", f"{VALIDATION}",
-    "--max-workers", "1",
+    "run", "--dataset", "planted", "--grid", GRID, "--also", "popularity", "--preset", "fast",
+    "--holdout", f"{HELD_OUT}", "--validation", f"{VALIDATION}", "--max-workers", "1",
 )  # fmt: skip
 
 
@@ -144,11 +145,13 @@ def here(planted, small_batches, tmp_path_factory):
     folder = tmp_path_factory.mktemp("here")
     ignored = shutil.ignore_patterns("models", "grids")
     dataset = Dataset(shutil.copytree(planted.folder, folder / "planted", ignore=ignored))
-    points = [{"neighbours": each} for each in NEIGHBOURS]
-    tasks = planned("playlist_knn", points, chosen_sizes(dataset, HELD_OUT, VALIDATION))
+    sizes = chosen_sizes(dataset, HELD_OUT, VALIDATION)
+    tasks = [
+        task for name, tried in TRIED.items() for task in planned(name, combinations(tried), sizes)
+    ]
     found = [measured_point(dataset, task) for task in tasks]
     reasons = [one if isinstance(one, str) else "" for one in found]
-    further = further_settings("popularity", "fast", ["playlist_knn"])
+    further = further_settings("popularity", "fast", TRIED)
     choice = chosen(dataset, tasks, reasons, "r_precision", further)
     fitted = fit_held_out(dataset, Held(HELD_OUT, TEST_SEED), choice.settings)
     evaluation = merged(fitted, [measured_part(fitted, 0, HELD_OUT)])
@@ -171,11 +174,11 @@ def test_a_killed_run_goes_on_where_it_was(resumed, bucket):
 
 def test_its_grid_is_what_this_process_measures(resumed, here):
     run = resumed.run
-    assert run.parameters["grid"] == "playlist_knn.neighbours=-9,5,40"
+    assert run.parameters["grid"] == GRID
     assert run.sizes == {"holdout": HELD_OUT, "validation": VALIDATION, "training": 190}
     assert without_times(run.grid) == without_times(here.choice.grid)
     assert [point["settings"]["neighbours"] for point in run.grid["points"]] == [40, 5]
-    assert [lost["settings"]["neighbours"] for lost in run.grid["failures"]] == [-9]
+    assert [lost["settings"]["factors"] for lost in run.grid["failures"]] == [10**20]
     assert run.winner == run.grid["points"][0]
     assert run.settings == here.choice.settings
 
@@ -250,7 +253,7 @@ def test_its_cards_show_the_figures(resumed, card):
     rows = run.grid["points"] if card == "grid" else run.test["rows"]
     if card == "grid":
         assert "**Best: playlist_knn neighbours=40**" in words
-        assert "playlist_knn neighbours=-9: not measured" in words
+        assert f"als factors={10**20}: not measured" in words
     else:
         assert told(run) in words
     for row in rows:

@@ -150,7 +150,7 @@ def test_a_failed_check_fails_the_step_that_deploys_so_that_it_deploys_again(mon
     assert step.noted == {"check": wrong, "endpoint": "http://here"}
     assert not hasattr(step, "then")
     with pytest.raises(SegueError, match="Rolled back"):
-        SegueFlow.deploy.__wrapped__(Unrecorded())
+        inspect.unwrap(SegueFlow.deploy)(Unrecorded())
     monkeypatch.setattr("core.serving.endpoint.release", right)
     inspect.unwrap(SegueFlow.deploy)(step)
     assert (step.release, step.then) == ("b", "check")
@@ -174,6 +174,6 @@ def test_what_answers_by_now_is_checked_and_never_rolled_back(monkeypatch):
     del step.then
     wrong.append("No answer.")
     with pytest.raises(SegueError, match="answered 1 of 12 known queries wrongly"):
-        SegueFlow.check.__wrapped__(step)
+        inspect.unwrap(SegueFlow.check)(step)
     assert step.noted["check"]["wrong"] == ["No answer."]
     assert not hasattr(step, "then")
