@@ -1,9 +1,12 @@
 """What a person does in the app and sees of it, for all journeys."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as LateError
 
+SOON_MS = 10_000
 LISTED = 9
 """Rows of the continuation in the browser: eight in sight, and the next."""
 
@@ -41,6 +44,21 @@ def settled(page: Page) -> None:
     """Wait until the page has answered: nothing is being computed for it any more."""
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Take an option of a list; what the page draws late may close the list, so open it again."""
+    taken = page.get_by_role("option", name=option).first
+    for _ in range(3):
+        settled(page)
+        page.get_by_role("combobox", name=re.compile(label)).click()
+        try:
+            taken.click(timeout=SOON_MS)
+        except LateError:
+            page.keyboard.press("Escape")
+        else:
+            return
+    raise AssertionError(f"{label!r} does not offer {option!r}")
 
 
 def click_cell(page: Page, key: str, x: float, row: int) -> None:

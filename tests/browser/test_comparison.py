@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import expect_heading, link, settled, visit
+from tests.browser.actions import choose, expect_heading, link, settled, visit
 from tests.browser.conftest import SIZES
 
 CHARTS = ".js-plotly-plot .nsewdrag:visible"
@@ -20,12 +20,6 @@ def await_word(page: Page, word: str, said: str | None) -> None:
 
 def fits(page: Page) -> bool:
     return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
-def choose(page: Page, label: str, option: str | re.Pattern) -> None:
-    settled(page)
-    page.get_by_role("combobox", name=re.compile(label)).click()
-    page.get_by_role("option", name=option).first.click()
 
 
 def test_models_side_by_side(journeys_server, open_tab):

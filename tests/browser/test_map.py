@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Error, Page, expect
 
-from tests.browser.actions import link, seeds_in_link, settled
+from tests.browser.actions import choose, link, seeds_in_link, settled
 
 READY = """key => {
     const plot = document.querySelector(`.st-key-${key}_frame .js-plotly-plot`);
@@ -118,9 +118,7 @@ def test_a_lasso_and_a_click(journeys_server, open_tab):
     page.mouse.wheel(0, -600)
     page.wait_for_function(f"(r => r[1] - r[0] < {0.95 * (far[1] - far[0])})({span})")
     near = page.evaluate(span)
-    settled(page)
-    page.get_by_role("combobox", name="Colour").click()
-    page.get_by_role("option", name="Popularity").click()
+    choose(page, "Colour", "Popularity")
     page.wait_for_function("new URL(location.href).searchParams.has('map.colour')")
     page.wait_for_function(
         "document.querySelector('.st-key-map_frame .cbaxis, .st-key-map_frame .colorbar')"
