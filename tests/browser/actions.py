@@ -1,9 +1,10 @@
 """What a person does in the app and sees of it, for all journeys."""
 
 import re
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as LateError
 
 SOON_MS = 10_000
@@ -44,6 +45,13 @@ def settled(page: Page) -> None:
     """Wait until the page has answered: nothing is being computed for it any more."""
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+def upload(page: Page, field: Locator, file: Any) -> None:
+    """Hand over a file; its name is on the page before the server has it."""
+    with page.expect_response(lambda answer: "/upload_file/" in answer.url):
+        field.set_input_files(file)
+    settled(page)
 
 
 def choose(page: Page, label: str, option: str) -> None:

@@ -39,7 +39,7 @@ def start(fake: Fake) -> Link:
 
 
 def test_the_graph_grows_and_a_dataset_comes_of_it(fake, start, tmp_path, open_tab):
-    fake.fault("slow", times=None, seconds=0.2)
+    fake.fault("slow", times=None, seconds=0.5)
     with serving(tmp_path, fake.environment) as address:
         page = open_tab()
         visit(page, f"{address}/library?dataset=demo&library.add=crawl")
@@ -50,9 +50,9 @@ def test_the_graph_grows_and_a_dataset_comes_of_it(fake, start, tmp_path, open_t
         requests.press("Enter")
         page.get_by_role("button", name="Crawl", exact=True).click()
 
-        page.wait_for_function(f"() => ({NODES})() > 2")
+        page.wait_for_function(f"() => ({NODES})() > 0")
         early = page.evaluate(NODES)
-        page.wait_for_function(f"early => ({NODES})() > early + 5", arg=early)
+        page.wait_for_function(f"early => ({NODES})() > early", arg=early)
 
         page.get_by_role("button", name="Use this dataset").click()
         sidebar = page.get_by_test_id("stSidebar")

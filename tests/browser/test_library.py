@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.dataset.dataset import Dataset
-from tests.browser.actions import expect_heading, visit
+from tests.browser.actions import expect_heading, settled, upload, visit
 
 JOINED = 5
 
@@ -51,13 +51,15 @@ def test_playlists_are_uploaded_given_features_and_deleted(server, workspace, so
     page = open_tab("phone")
     visit(page, f"{server}/library?dataset=demo&library.add=import")
     lines = "\n".join(f"{artist} - {title}" for artist, title in names_in(songs, JOINED))
-    page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(
-        {"name": "mine.txt", "mimeType": "text/plain", "buffer": f"{lines}\nA - One\n".encode()}
+    upload(
+        page,
+        page.get_by_test_id("stFileUploader").locator("input[type=file]"),
+        {"name": "mine.txt", "mimeType": "text/plain", "buffer": f"{lines}\nA - One\n".encode()},
     )
-    expect(page.get_by_text("mine.txt")).to_be_visible()
     field = page.get_by_label("Name of the dataset")
     field.fill(name)
     field.press("Enter")
+    settled(page)
     button(page, "Import").click()
     expect(page.get_by_text(f"“{name}”: 1 playlist, {JOINED + 1} tracks.")).to_be_visible()
     page.locator(".st-key-use_new button").click()
@@ -65,8 +67,7 @@ def test_playlists_are_uploaded_given_features_and_deleted(server, workspace, so
 
     show(page, "Features")
     expect(page.get_by_text("None of the tracks has any yet: danceability")).to_be_visible()
-    page.get_by_test_id("stForm").locator("input[type=file]").set_input_files(songs)
-    expect(page.get_by_test_id("stForm").get_by_text("spotify_songs.csv")).to_be_visible()
+    upload(page, page.get_by_test_id("stForm").locator("input[type=file]"), songs)
     button(page, "Join").click()
     expect(page.get_by_text(re.compile(f"{JOINED} by title and artist"))).to_be_visible()
     share = f"{JOINED / (JOINED + 1):.0%}"
