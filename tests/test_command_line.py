@@ -6,6 +6,7 @@ import json
 import os
 import re
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ from core.dataset.dataset import Dataset
 from core.evaluation.challenge import CATEGORIES, split, write_challenge
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
+from core.training import train
 from core.training.train import cards
 from tests.conftest import QUICK, in_this_process
 from tests.dataset.publisher import publishing
@@ -35,7 +37,9 @@ def workspace(tmp_path_factory, slice_file):
     folder = tmp_path_factory.mktemp("workspace")
     call(folder, "import", "mpd", str(slice_file), "--name", "small")
     quick = [f"--set={m}.{name}={x}" for m, own in QUICK.items() for name, x in own.items()]
-    call(folder, "train", "--dataset", "small", "--preset", "fast", *quick)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "train", partial(train.train, map_method="pca"))  # UMAP takes its time
+        call(folder, "train", "--dataset", "small", "--preset", "fast", *quick)
     return folder
 
 
