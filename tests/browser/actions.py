@@ -19,6 +19,14 @@ def link(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.evaluate("location.href")).query)
 
 
+def await_word(page: Page, word: str, said: str | None) -> None:
+    """Wait until the address says this, or no such word."""
+    page.wait_for_function(
+        "([word, said]) => new URL(location.href).searchParams.get(word) === said",
+        arg=[word, said],
+    )
+
+
 def seeds_in_link(page: Page, count: int) -> None:
     page.wait_for_function(
         "n => new URL(location.href).searchParams.getAll('seed').length === n", arg=count

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core.dataset.links import Link
-from tests.browser.actions import link, settled, visit
+from tests.browser.actions import await_word, settled, visit
 from tests.browser.conftest import serving
 from tests.spotify.fake import Fake, fake_spotify
 
@@ -57,7 +57,7 @@ def test_the_graph_grows_and_a_dataset_comes_of_it(fake, start, tmp_path, open_t
         page.get_by_role("button", name="Use this dataset").click()
         sidebar = page.get_by_test_id("stSidebar")
         expect(sidebar).to_contain_text(re.compile(r"\d playlists, \d+ tracks"))
-        assert link(page)["dataset"] == ["found"]
+        await_word(page, "dataset", "found")
         settled(page)
         page.get_by_role("radio", name="Crawl", exact=True).click()
         expect(page.get_by_text("25 of 25")).to_be_visible()

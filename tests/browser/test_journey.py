@@ -4,17 +4,9 @@ import csv
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import settled, visit
+from tests.browser.actions import await_word, settled, visit
 
 FOUND = "cosine of"
-
-
-def await_word(page: Page, word: str, expected: str | None) -> None:
-    """Wait until the address says so."""
-    page.wait_for_function(
-        "([word, expected]) => new URL(location.href).searchParams.get(word) === expected",
-        arg=[word, expected],
-    )
 
 
 def stops(page: Page) -> list[str]:

@@ -12,7 +12,7 @@ from core.dataset.dataset import Dataset
 from core.dataset.library import open_writable
 from core.training.trial import trials
 from core.workspace import Workspace
-from tests.browser.actions import expect_heading, go_to, link, visit
+from tests.browser.actions import await_word, expect_heading, go_to, visit
 from tests.browser.conftest import serving
 
 NAME = "playlist_knn"
@@ -42,7 +42,7 @@ def test_train_leave_come_back_compare_and_keep(own, open_tab):
     field.fill("40")
     field.press("Enter")
     expect(page.get_by_text("--set playlist_knn.neighbours=40")).to_be_visible()
-    assert link(page)["training.settings"] == ["playlist_knn.neighbours=40"]
+    await_word(page, "training.settings", "playlist_knn.neighbours=40")
 
     page.get_by_role("button", name="Train and compare").click()
     panel = page.locator(".st-key-job")
