@@ -51,6 +51,13 @@ SMALL = {
 SPOTIFY_ID = "0RhGFlknkTRsaTHfQzNE"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On a busy machine a click may fall between two drawings: what fails twice has failed."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped "demo", and "real", trained, whose tracks claim to be on Spotify."""

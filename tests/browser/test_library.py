@@ -2,6 +2,7 @@
 
 import csv
 import re
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -47,7 +48,7 @@ def names_in(songs, count: int) -> list[tuple[str, str]]:
 
 
 def test_playlists_are_uploaded_given_features_and_deleted(server, workspace, songs, open_tab):
-    name = "uploaded"
+    name = f"uploaded-{uuid4().hex[:6]}"  # another if it is tried again
     page = open_tab("phone")
     visit(page, f"{server}/library?dataset=demo&library.add=import")
     lines = "\n".join(f"{artist} - {title}" for artist, title in names_in(songs, JOINED))
