@@ -18,8 +18,8 @@ from core.dataset.dataset import Dataset
 from core.evaluation.challenge import CATEGORIES, split, write_challenge
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
+from core.trained import cards
 from core.training import train
-from core.training.train import cards
 from tests.conftest import QUICK, in_this_process
 from tests.dataset.publisher import publishing
 

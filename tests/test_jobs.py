@@ -16,7 +16,8 @@ from core import jobs
 from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.progress import PROGRESS_FILE, FileProgress, on_terminal, stored_progress
-from core.training.train import load_models, train
+from core.trained import load_models
+from core.training.train import train
 from core.workspace import REPOSITORY, Workspace, read_json, write_json
 
 PATIENCE_S = 60

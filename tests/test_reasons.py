@@ -15,7 +15,7 @@ from core.reasons import GROUPS, MOST, as_json, explain, sentences
 from core.recommender import CANDIDATES, FUSION, Recommender
 from core.retrieval import MODELS
 from core.retrieval.base import Queries, RetrievalModel
-from core.training.train import load_recommender
+from core.trained import load_recommender
 from tests.conftest import proven_on
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -77,7 +77,7 @@ def continue_(
     from core.ordering import Dials, parse_years
     from core.query import Query, answer
     from core.spotify.seeds import SeedFinder
-    from core.training.train import load_recommender
+    from core.trained import load_recommender
 
     opened = open_dataset(dataset)
     try:

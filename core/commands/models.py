@@ -29,7 +29,7 @@ def models(
     """List the trained models; keep, discard, choose or delete one."""
     if context.invoked_subcommand:
         return
-    from core.training.train import cards
+    from core.trained import cards
 
     names = [dataset] if dataset else State.workspace.names()
     trained = {name: cards(open_dataset(name)) for name in names}

@@ -83,8 +83,8 @@ def map_(
     as_json: Json = False,
 ) -> None:
     """Lay out a model's tracks as a map, besides those that are there."""
+    from core.trained import load_model
     from core.training.maps import make_map, mapped_vectors, require_map
-    from core.training.train import load_model
 
     require_map(model, method)
     opened = open_writable(dataset)

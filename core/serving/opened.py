@@ -10,7 +10,7 @@ from core.dataset.matching import Matcher
 from core.dataset.search import SearchIndex
 from core.dataset.sources.lists import ListedTrack
 from core.recommender import Recommender
-from core.training.train import load_recommender
+from core.trained import load_recommender
 from core.workspace import Workspace
 
 KEPT = 4

@@ -13,9 +13,10 @@ from core.dataset.sources import simulated
 from core.progress import SILENT, Progress, on_terminal
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
+from core.trained import load_models
 from core.training.evaluate import evaluate_models, store_evaluation
 from core.training.maps import make_map
-from core.training.train import load_models, train
+from core.training.train import train
 from core.workspace import DEMO, atomic_folder
 
 PLAYLISTS, TRACKS, HOLDOUT = 4_000, 12_000, 400

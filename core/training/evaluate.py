@@ -14,9 +14,9 @@ from core.evaluation.replays import Replays, replays
 from core.evaluation.shards import Part, joined
 from core.progress import SILENT, Progress
 from core.ranking.ranker import Standing
-from core.training.default import default_model
+from core.trained import cards, default_model
 from core.training.fitted import Fitted, Held, fit_held_out
-from core.training.train import cards, chosen_models
+from core.training.train import chosen_models
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,11 @@ from core.evaluation.metrics import (
     with_intervals,
 )
 from core.progress import SILENT, Progress
+from core.trained import Card
 from core.training import points as points_module
 from core.training.points import METRICS, Point, Record, Sizes, chosen_sizes, planned
 from core.training.room import affordable_jobs
-from core.training.train import Card, train
+from core.training.train import train
 from core.training.workers import answers
 
 

@@ -10,9 +10,9 @@ from core.errors import SegueError
 from core.evaluation.leaderboard import Leaderboard
 from core.evaluation.metrics import Figures
 from core.ranking.ranker import RANKER
+from core.trained import Card, cards, ranker_problem
 from core.training.evaluate import stored_leaderboard
 from core.training.shelf import answers
-from core.training.train import Card, cards, ranker_problem
 
 
 @dataclass(frozen=True)

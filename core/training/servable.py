@@ -15,7 +15,8 @@ from core.progress import SILENT, Progress
 from core.ranking.ranker import RANKER, Ranker
 from core.recommender import label_of
 from core.retrieval import MODELS
-from core.training.train import Card, make
+from core.trained import Card
+from core.training.train import make
 
 TABLES = (
     *("manifest.json", "artists.parquet", "entries.parquet", "playlists.parquet"),

@@ -4,8 +4,7 @@ from core.dataset.dataset import Dataset
 from core.errors import SegueError
 from core.ranking.ranker import RANKER
 from core.recommender import FUSION
-from core.training.default import default_model, set_default
-from core.training.train import cards
+from core.trained import cards, default_model, set_default
 from core.workspace import delete_folder
 
 

@@ -17,8 +17,8 @@ from core.evaluation.challenge import (
 )
 from core.evaluation.metrics import LENGTH
 from core.progress import SILENT, Progress
+from core.trained import load_recommender
 from core.training.depot import require_writable
-from core.training.train import load_recommender
 from core.workspace import atomic_file
 
 

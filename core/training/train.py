@@ -1,8 +1,7 @@
 """Fit models on a dataset and keep them beside it."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -15,54 +14,23 @@ from core.errors import SegueError
 from core.explore.projection import MIN_POINTS
 from core.measure import Cost, measured
 from core.progress import SILENT, Progress
-from core.ranking.features import documented
 from core.ranking.ranker import RANKER, Ranker, require_lightgbm
-from core.recommender import Recommender, label_of
+from core.recommender import label_of
 from core.retrieval import MODELS, PRESETS
 from core.retrieval.base import RetrievalModel
 from core.retrieval.track2vec import Track2Vec
+from core.trained import Card, cards, folder_of, ranker_sources
 from core.training.crossfit import working
-from core.training.default import default_model
 from core.training.maps import make_map
 from core.training.ranking import train_ranker
 from core.training.settings import require_settings
-from core.workspace import atomic_folder, read_json, recover, write_json
+from core.workspace import atomic_folder, write_json
 
 RANKER_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "fast": {"folds": 2, "playlists": 500, "masks": 2, "rounds": 60},
     "full": {},
 }
 """Settings of the ranker that differ from its defaults, as `PRESETS`."""
-
-
-@dataclass(frozen=True)
-class Card:
-    """What is known of a trained model.
-
-    Attributes
-    ----------
-    model : str
-        Name in the registry, or "ranker".
-    params : mapping
-        Settings it was fitted with.
-    seed : int
-    fingerprint : str
-        Of the dataset it was fitted on.
-    seconds : float
-        Wall time of the fit.
-    peak_mb : float
-        Largest resident memory of the process during the fit, in MB.
-    trained : str
-        Time, ISO 8601, UTC.
-    """
-
-    model: str
-    params: Mapping[str, Any]
-    seed: int
-    fingerprint: str
-    seconds: float
-    peak_mb: float
-    trained: str
 
 
 def require(name: str) -> None:
@@ -196,7 +164,7 @@ def train(
     for i, name in enumerate(names):
         part = progress.within(i / len(names), (i + 1) / len(names), label_of(name))
         params = chosen_params(name, preset, settings)
-        model, card = make(name, params, dataset, _folder(dataset, name), seed, part)
+        model, card = make(name, params, dataset, folder_of(dataset, name), seed, part)
         cards.append(card)
         if isinstance(model, Track2Vec) and np.count_nonzero(model.vectors.any(1)) >= MIN_POINTS:
             make_map(dataset, name, model.vectors, map_method, seed=seed, progress=part)
@@ -246,117 +214,3 @@ def _make_ranker(
             write_json(partial / "sources.json", sources)
             write_json(partial / "card.json", asdict(card))
     return ranker, card
-
-
-def ranker_sources(trained: Sequence[Card]) -> dict[str, Mapping[str, Any]]:
-    """The models that a ranker orders the candidates of, and their settings."""
-    return {
-        card.model: card.params
-        for card in trained
-        if card.model != RANKER and MODELS[card.model].retrieves
-    }
-
-
-def _folder(dataset: Dataset, name: str) -> Path:
-    return dataset.folder / "models" / name
-
-
-def cards(dataset: Dataset) -> list[Card]:
-    """Cards of the models trained on a dataset, in the registry's order, the ranker's last."""
-    return stored_cards(dataset.folder / "models")
-
-
-def stored_cards(models: Path) -> list[Card]:
-    """Cards of a folder of models, as `cards` gives them."""
-    if models.is_dir():
-        recover(models)
-    stored = {path.parent.name: path for path in models.glob("[!.]*/card.json")}
-    return [Card(**read_json(stored[name])) for name in (*MODELS, RANKER) if name in stored]
-
-
-def load_models(dataset: Dataset) -> dict[str, RetrievalModel]:
-    """Load every trained model of a dataset.
-
-    Raises
-    ------
-    SegueError
-        If one was fitted on other playlists than the folder now holds, or is damaged.
-    """
-    return {
-        card.model: load_model(dataset, card.model)
-        for card in cards(dataset)
-        if card.model != RANKER
-    }
-
-
-def load_model(dataset: Dataset, name: str) -> RetrievalModel:
-    """Load one trained model of a dataset.
-
-    Raises
-    ------
-    SegueError
-        If it is not trained, is of other playlists than the folder now holds, or is damaged.
-    """
-    card = next((card for card in cards(dataset) if card.model == name), None)
-    if card is None:
-        raise SegueError(
-            f"No model {name!r} is trained on {dataset.name!r}: run "
-            f"`python -m core train --dataset {dataset.name} --models {name}`."
-        )
-    if card.fingerprint != dataset.manifest["fingerprint"]:
-        raise SegueError(
-            f"The model {name!r} was trained on another version of {dataset.name!r}: train it "
-            "again."
-        )
-    return MODELS[name].load(_folder(dataset, name), dataset)
-
-
-def load_recommender(dataset: Dataset) -> Recommender:
-    """Everything that is trained on a dataset, composed.
-
-    A ranker that cannot be used is left out, and the recommender says why.
-
-    Raises
-    ------
-    SegueError
-        If no model is trained, or one is of other playlists or damaged.
-    """
-    models, notes = load_models(dataset), []
-    chosen = default_model(dataset)
-    ranker = None
-    if (_folder(dataset, RANKER) / "card.json").exists():
-        try:
-            ranker = _load_ranker(dataset)
-        except SegueError as problem:
-            if chosen in (None, RANKER):
-                notes.append(f"{problem} Until then the models' ranks are fused.")
-    return Recommender(dataset, models, ranker, notes, chosen)
-
-
-def ranker_problem(dataset: Dataset) -> str:
-    """Why the trained ranker cannot be used, in a sentence; empty where it can."""
-    try:
-        _load_ranker(dataset)
-    except SegueError as problem:
-        return str(problem)
-    return ""
-
-
-def require_ranker_fits(folder: Path, sources: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise a SegueError unless the ranker of a folder was trained with these models."""
-    if read_json(folder / "sources.json") != json.loads(json.dumps(sources)):
-        raise SegueError("The ranker was trained with other models than there are: train it again.")
-
-
-def _load_ranker(dataset: Dataset) -> Ranker:
-    folder = _folder(dataset, RANKER)
-    *trained, card = cards(dataset)
-    if card.fingerprint != dataset.manifest["fingerprint"]:
-        raise SegueError("The ranker was trained on other playlists: train it again.")
-    require_ranker_fits(folder, ranker_sources(trained))
-    ranker = Ranker.load(folder)
-    if ranker.features != tuple(feature.name for feature in documented(ranker.sources)):
-        raise SegueError(
-            "The ranker was trained with other features than there are: train it again."
-        )
-    return ranker

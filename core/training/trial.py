@@ -28,17 +28,16 @@ from core.evaluation.metrics import (
 from core.progress import SILENT, Progress
 from core.ranking.ranker import RANKER, Ranker
 from core.recommender import label_of
-from core.training.grid import grid
-from core.training.points import Point
-from core.training.train import (
+from core.trained import (
     Card,
     cards,
-    chosen_params,
-    make,
     ranker_sources,
     require_ranker_fits,
     stored_cards,
 )
+from core.training.grid import grid
+from core.training.points import Point
+from core.training.train import chosen_params, make
 from core.workspace import delete_folder, read_json, replace_folder, write_json
 
 METRICS = ("r_precision", "ndcg", "clicks", "hit@10")

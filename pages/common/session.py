@@ -25,12 +25,12 @@ from core.ranking.ranker import RANKER
 from core.recommender import FUSION, Recommender, label_of
 from core.serving.opened import Opened, opened
 from core.spotify.seeds import MOST_SEEDS
+from core.trained import Card
+from core.trained import cards as cards_of
 from core.training.evaluate import stored_dials
 from core.training.maps import MapCard, TrackMap, load_map
 from core.training.maps import maps as stored_maps
 from core.training.shelf import answers as answers_of
-from core.training.train import Card
-from core.training.train import cards as cards_of
 from core.workspace import Workspace
 from pages.common.request import DEFAULT, DIALS, Request, from_link, to_link
 

@@ -8,7 +8,7 @@ from core import jobs
 from core.dataset.library import open_writable
 from core.errors import SegueError
 from core.recommender import label_of, source_of
-from core.training.default import default_model
+from core.trained import default_model
 from core.training.overview import Known, overview
 from core.training.shelf import choose_default, delete_model
 from core.workspace import Workspace

@@ -19,8 +19,9 @@ from core.dataset.build import Provenance, build
 from core.dataset.dataset import Dataset
 from core.dataset.library import import_dataset
 from core.dataset.sources.base import Batch, batch_from_rows
+from core.trained import load_models
 from core.training.maps import make_map
-from core.training.train import load_models, train
+from core.training.train import train
 from core.workspace import Workspace
 from tests.conftest import made_once
 

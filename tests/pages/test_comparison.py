@@ -10,7 +10,7 @@ from core.evaluation.challenge import CATEGORIES, split
 from core.evaluation.leaderboard import System, measure_all
 from core.evaluation.replays import Replays, replays
 from core.retrieval import MODELS
-from core.training.train import load_recommender
+from core.trained import load_recommender
 from tests.pages.conftest import link, texts
 
 HIDE = {"comparison.part": "Hide and predict"}

@@ -19,7 +19,7 @@ from core.ranking.ranker import RANKER, Ranker, Standing
 from core.ranking.routes import ROUTES
 from core.recommender import Recommender
 from core.retrieval import MODELS
-from core.training.train import load_models
+from core.trained import load_models
 from pages.playlists.dials import label
 from tests.pages.conftest import texts
 

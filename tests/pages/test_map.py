@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from core.dataset.dataset import Dataset
+from core.trained import load_model
 from core.training.maps import load_map, make_map
-from core.training.train import load_model
 from pages.common.session import Version
 from pages.common.view import MOST_LETTERS
 from pages.maps.chart import MOST_CORNERS, MapName, Outline, drawn_around

@@ -13,11 +13,10 @@ from core.evaluation.challenge import split
 from core.evaluation.leaderboard import System, evaluate
 from core.evaluation.metrics import Figure
 from core.retrieval import MODELS
+from core.trained import cards, default_model, load_models
 from core.training import grid as grid_module
 from core.training import points
-from core.training.default import default_model
 from core.training.settings import parse_settings
-from core.training.train import cards, load_models
 from core.training.trial import trials, try_models
 from core.workspace import write_json
 from pages.common.widgets import plain

@@ -20,7 +20,8 @@ from core.serving.api import create_api
 from core.serving.limits import MOST_BYTES
 from core.serving.opened import opened
 from core.serving.schema import MOST_INSTANCES, MOST_LETTERS, MOST_TRACKS
-from core.training.train import load_recommender, train
+from core.trained import load_recommender
+from core.training.train import train
 from core.workspace import Workspace
 from tests.serving.conftest import listening
 

@@ -23,7 +23,7 @@ from core.serving.endpoint import check, check_again, release, servable, settle,
 from core.serving.endpoint import served as folders_of_servers
 from core.serving.known import CHECKED
 from core.serving.local import LocalTarget
-from core.training.default import set_default
+from core.trained import set_default
 from core.workspace import Workspace
 
 STUB = """

@@ -25,7 +25,7 @@ from core.serving.endpoint import check, release, servable
 from core.serving.known import CHECKED, known_queries
 from core.serving.sagemaker import Account, SageMakerTarget, pack
 from core.serving.schema import QueryIn, prediction
-from core.training.default import set_default
+from core.trained import set_default
 
 ACCOUNT = Account(
     "000000000000.dkr.ecr.us-east-1.amazonaws.com/segue:1",

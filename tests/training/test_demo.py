@@ -8,10 +8,10 @@ import pytest
 from core.dataset.dataset import Dataset
 from core.ranking.ranker import RANKER
 from core.retrieval import MODELS
+from core.trained import cards, load_recommender
 from core.training import demo
 from core.training.evaluate import stored_leaderboard
 from core.training.maps import load_map, maps
-from core.training.train import cards, load_recommender
 from core.workspace import DEMO
 from tests.conftest import QUICK, in_this_process
 

@@ -20,6 +20,7 @@ import pytest
 
 from core.dataset.dataset import Dataset
 from core.evaluation import challenge, dials, leaderboard, shards
+from core.trained import load_recommender
 from core.training.depot import depot
 from core.training.evaluate import Evaluation, measured_part, merged, write_evaluation
 from core.training.fitted import Held, fit_held_out
@@ -30,7 +31,6 @@ from core.training.run_card import told
 from core.training.runs import Run, Standing, standing, stored_runs
 from core.training.servable import ANSWERING, TABLES, build_servable
 from core.training.settings import combinations
-from core.training.train import load_recommender
 from core.workspace import REPOSITORY, Workspace, read_json
 
 TRIED = {"playlist_knn": {"neighbours": (5, 40)}, "als": {"factors": (10**20,)}}

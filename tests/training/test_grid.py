@@ -12,12 +12,12 @@ from core.evaluation.challenge import split
 from core.evaluation.leaderboard import System, measure
 from core.evaluation.metrics import paired_difference
 from core.retrieval import MODELS
+from core.trained import cards, load_models
 from core.training import grid as module
 from core.training import points
 from core.training.grid import grid, keep_best, stored_grid
 from core.training.points import record_stamp, usual_sizes
 from core.training.settings import combinations, parse_values
-from core.training.train import cards, load_models
 
 SIZES = {"holdout": 30, "validation": 20}
 POINTS = [{"neighbours": 1}, {"neighbours": 40}]

@@ -15,8 +15,8 @@ from core.errors import SegueError
 from core.evaluation.metrics import Figure
 from core.ranking.ranker import Ranker
 from core.retrieval import MODELS
+from core.trained import load_recommender, set_default
 from core.training import servable
-from core.training.default import set_default
 from core.training.depot import depot
 from core.training.pipeline import (
     chosen,
@@ -33,7 +33,7 @@ from core.training.pipeline import test_figures as figures_of_the_test
 from core.training.points import chosen_sizes, measured_point, planned
 from core.training.runs import begin, delete_run, enter, note, standing, stored_runs
 from core.training.servable import build_servable
-from core.training.train import load_recommender, train
+from core.training.train import train
 from core.workspace import Workspace, write_json
 
 LINES = "Artist A - One\nArtist B - Two\nArtist C - Three\n"

@@ -12,6 +12,7 @@ from core.ranking.ranker import RANKER, Ranker
 from core.recommender import FUSION
 from core.retrieval import MODELS
 from core.retrieval.base import Queries
+from core.trained import cards, load_models, load_recommender
 from core.training import fitted
 from core.training.evaluate import (
     evaluate_models,
@@ -21,14 +22,7 @@ from core.training.evaluate import (
     stored_replays,
 )
 from core.training.maps import load_map
-from core.training.train import (
-    cards,
-    chosen_models,
-    load_models,
-    load_recommender,
-    preset_params,
-    train,
-)
+from core.training.train import chosen_models, preset_params, train
 from tests.conftest import SMALL, SOURCES, in_this_process
 
 

@@ -16,19 +16,14 @@ from core.ranking.ranker import RANKER
 from core.recommender import FUSION
 from core.retrieval import MODELS
 from core.retrieval.base import Queries
+from core.trained import cards, default_model, load_models, load_recommender
 from core.training import grid as grid_module
 from core.training import points, shelf
 from core.training import trial as module
-from core.training.default import default_model
 from core.training.overview import overview
 from core.training.points import OTHER_TEST_SEEDS, TEST_SEED, usual_sizes
 from core.training.shelf import answers, choose_default, delete_model
-from core.training.train import (
-    cards,
-    load_models,
-    load_recommender,
-    train,
-)
+from core.training.train import train
 from core.training.trial import discard, keep, trials, try_models
 
 NAME = "playlist_knn"

@@ -16,7 +16,8 @@ from core.errors import SegueError
 from core.spotify.enrichment import features
 from core.spotify.enrichment.enrich import enrich, plan
 from core.spotify.errors import NoCredentialsError
-from core.training.train import load_models, train
+from core.trained import load_models
+from core.training.train import train
 from core.workspace import Workspace
 from tests.conftest import led_to
 from tests.spotify import fake_accounts
